@@ -1,0 +1,42 @@
+/*
+ * core/arena.h - memory of one batch, given back all at once.
+ *
+ * Blocks double from `ARENA_BLOCK_MIN` and are kept over a reset, so that the steady path does not
+ * allocate. Under AddressSanitizer every allocation is a block of its own, so that overruns are seen.
+ * Out of memory stops the process. One thread at a time.
+ */
+#ifndef CORE_ARENA_H
+#define CORE_ARENA_H
+
+#include <stddef.h>
+
+#include "core/slice.h"
+
+struct arena_block;
+
+struct arena {
+    struct arena_block *first;
+    struct arena_block *current;
+    size_t used;       /* bytes handed out of the current block */
+    size_t total_size; /* bytes handed out since the last reset */
+};
+
+void arena_init(struct arena *arena);
+void arena_fini(struct arena *arena);
+
+/* Everything handed out becomes invalid; the memory stays for reuse. */
+void arena_reset(struct arena *arena);
+
+/* 16-byte aligned, not cleared. Never NULL. */
+void *arena_alloc(struct arena *arena, size_t size);
+
+/* Cleared. */
+void *arena_calloc(struct arena *arena, size_t count, size_t size);
+
+/* A copy that lives as long as the arena's contents. Not NUL-terminated. */
+struct slice arena_copy(struct arena *arena, struct slice bytes);
+
+/* printf into the arena; NUL-terminated behind the slice. */
+struct slice arena_printf(struct arena *arena, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+#endif

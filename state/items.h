@@ -1,0 +1,43 @@
+/*
+ * state/items.h - the lines of a cart, ordered by last change; beyond `max` the oldest goes.
+ *
+ * Ids at most 128 bytes, names 256, cut between characters. In CEL a list of maps of product_id, name, price, quantity;
+ * name and price null where absent.
+ */
+#ifndef STATE_ITEMS_H
+#define STATE_ITEMS_H
+
+#include "core/value.h"
+
+struct items;
+
+struct items_line {
+    struct slice product_id;
+    struct slice name; /* size 0: none */
+    bool has_price;
+    double price;
+    double quantity;
+};
+
+/* Adds to the line's quantity, takes the new name and price where given, moves it to the end. True if a line went beyond `max`. */
+bool items_add(struct items **items, const struct items_line *line, uint32_t max);
+
+/* `quantity` fewer, or the whole line where quantity <= 0 or nothing remains. True if there was such a line. */
+bool items_remove(struct items **items, struct slice product_id, double quantity);
+
+void items_clear(struct items **items);
+size_t items_count(const struct items *items);
+
+/* The line's text is borrowed until the next change. */
+struct items_line items_at(const struct items *items, size_t index);
+
+/* Sum of price x quantity in line order; no price counts as 0. */
+double items_total(const struct items *items);
+
+/* Currency of the last event that changed the lines; size 0: none. At most 16 bytes. Forgotten with the last line. */
+struct slice items_currency(const struct items *items);
+void items_set_currency(struct items *items, struct slice currency);
+
+struct value items_value(const struct items *items);
+size_t items_size(const struct items *items); /* bytes allocated */
+#endif

@@ -1,0 +1,56 @@
+/*
+ * state/layout.h - what a customer's record holds: per machine its state, when it was entered, and its variables.
+ *
+ * Compiled from the machines (rules/), named so that records written under an older layout can be read by name.
+ * Immutable, shared by all threads.
+ */
+#ifndef STATE_LAYOUT_H
+#define STATE_LAYOUT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/slice.h"
+
+enum layout_type {
+    LAYOUT_BOOL,
+    LAYOUT_INT,
+    LAYOUT_DOUBLE,
+    LAYOUT_STRING,     /* max: bytes */
+    LAYOUT_TIMESTAMP,  /* ms; null at first */
+    LAYOUT_LINE_ITEMS, /* max: lines */
+    LAYOUT_SET,        /* max: texts */
+    LAYOUT_COUNTER,    /* max: keys */
+    LAYOUT_WINDOW,     /* max: buckets (over / bucket, at most 64); bucket_ms */
+};
+
+struct layout_variable {
+    struct slice name;
+    enum layout_type type;
+    uint32_t max;
+    int64_t bucket_ms;    /* of a window */
+    bool window_is_sum;   /* of a window: double sums, else int counts */
+};
+
+struct layout_machine {
+    struct slice name;
+    const struct slice *states;
+    uint32_t state_count;   /* at most 65,535 */
+    uint32_t initial;
+    uint32_t timer_words;   /* 64-bit words of "spent" and "armed" bits that its busiest state needs: 0 where no state has a timer */
+    const struct layout_variable *variables;
+    uint32_t variable_count;
+    uint32_t variable_first; /* of the record's slots */
+};
+
+struct layout {
+    uint64_t id; /* hash of all names and types: layout_seal() computes it */
+    const struct layout_machine *machines;
+    uint32_t machine_count;
+    uint32_t slot_count;       /* all variables of all machines */
+    uint32_t timer_word_count; /* all machines */
+};
+
+/* Numbers variable_first, slot_count, timer_word_count and id once the rest is filled. */
+void layout_seal(struct layout *layout, struct layout_machine *machines);
+#endif
