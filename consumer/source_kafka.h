@@ -1,0 +1,17 @@
+/*
+ * consumer/source_kafka.h - the input as a member of a Kafka consumer group.
+ *
+ * Eager `range` assignment with static membership (group.instance.id `{instance}-{worker}`), isolation read_committed, no
+ * automatic commits. Batches by rd_kafka_consume_batch_queue().
+ */
+#ifndef CONSUMER_SOURCE_KAFKA_H
+#define CONSUMER_SOURCE_KAFKA_H
+
+#include "config/config.h"
+#include "consumer/source.h"
+
+#define SOURCE_BATCH_MAX 2000
+
+/* NULL on error. `config` and `listener` outlive the source. `worker` numbers the workers of this process from 0. */
+struct source *source_kafka_open(const struct config *config, unsigned worker, const struct source_listener *listener, struct errinfo *info);
+#endif
