@@ -141,9 +141,14 @@ run() {
         kafka.Kafka "$dir/server.properties" >"$dir/broker.log" 2>&1 </dev/null
 }
 
+# A zombie that nobody has waited for has ended.
+runs() {
+    kill -0 "$1" 2>/dev/null && ! grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null
+}
+
 alive() {
     local pid
-    pid=$(cat "$1/pid" 2>/dev/null) && kill -0 "$pid" 2>/dev/null
+    pid=$(cat "$1/pid" 2>/dev/null) && runs "$pid"
 }
 
 wait_ready() {
@@ -182,7 +187,7 @@ end() {
     kill -"$signal" "$pid" 2>/dev/null || true
     # Asked politely it has 20 s; then it is not asked any more.
     for ((i = 0; i < 600; i++)); do
-        kill -0 "$pid" 2>/dev/null || break
+        runs "$pid" || break
         [ $i = 200 ] && kill -KILL "$pid" 2>/dev/null
         sleep 0.1
     done
