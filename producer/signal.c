@@ -1,0 +1,235 @@
+#include "producer/signal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <msgpack.h>
+
+#include "core/check.h"
+#include "core/json.h"
+#include "core/mp.h"
+#include "core/number.h"
+
+#define SIGNAL_SCHEMA            1
+#define SIGNAL_LIST_CAPACITY_MIN 64
+
+static const char empty_map[] = {(char)0x80};
+
+void signal_list_init(struct signal_list *list)
+{
+    *list = (struct signal_list){0};
+}
+
+void signal_list_fini(struct signal_list *list)
+{
+    free(list->items);
+    *list = (struct signal_list){0};
+}
+
+void signal_list_reset(struct signal_list *list)
+{
+    list->count = 0;
+}
+
+struct signal *signal_list_add(struct signal_list *list)
+{
+    if (list->count == list->capacity) {
+        size_t capacity = list->capacity ? list->capacity * 2 : SIGNAL_LIST_CAPACITY_MIN;
+        struct signal *items = realloc(list->items, capacity * sizeof(*items));
+        CHECK(items != NULL);
+        list->items = items;
+        list->capacity = capacity;
+    }
+    struct signal *signal = &list->items[list->count++];
+    *signal = (struct signal){0};
+    return signal;
+}
+
+/* The text fields of the value in their order; `time` stands behind the second. */
+struct signal_text {
+    const char *name;
+    struct slice text;
+};
+
+#define SIGNAL_TEXTS             6
+#define SIGNAL_TEXTS_BEFORE_TIME 2
+
+static void signal_texts(const struct signal *signal, struct signal_text texts[SIGNAL_TEXTS])
+{
+    texts[0] = (struct signal_text){"type", signal->type};
+    texts[1] = (struct signal_text){"customer", signal->customer};
+    texts[2] = (struct signal_text){"machine", signal->machine};
+    texts[3] = (struct signal_text){"from", signal->from};
+    texts[4] = (struct signal_text){"to", signal->to};
+    texts[5] = (struct signal_text){"cause", signal->cause};
+}
+
+static struct slice signal_data(const struct signal *signal)
+{
+    return signal->data.size ? signal->data : (struct slice){empty_map, sizeof(empty_map)};
+}
+
+/* The names are ours and need no escaping. */
+static void json_add_field(struct buf *out, const char *name)
+{
+    if (out->data[out->size - 1] != '{')
+        buf_add_char(out, ',');
+    buf_add_char(out, '"');
+    buf_add_text(out, name);
+    buf_add_text(out, "\":");
+}
+
+static void signal_encode_json(const struct signal *signal, struct slice id, struct buf *out)
+{
+    struct signal_text texts[SIGNAL_TEXTS];
+    signal_texts(signal, texts);
+
+    buf_add_char(out, '{');
+    if (id.size) {
+        json_add_field(out, "id");
+        json_add_string(out, id);
+    }
+    json_add_field(out, "schema");
+    json_add_int(out, SIGNAL_SCHEMA);
+    for (size_t i = 0; i < SIGNAL_TEXTS; i++) {
+        if (i == SIGNAL_TEXTS_BEFORE_TIME) {
+            json_add_field(out, "time");
+            json_add_int(out, signal->time_ms);
+        }
+        json_add_field(out, texts[i].name);
+        json_add_string(out, texts[i].text);
+    }
+    json_add_field(out, "data");
+    mp_to_json(signal_data(signal), out);
+    buf_add_char(out, '}');
+}
+
+static void pack_text(msgpack_packer *packer, struct slice text)
+{
+    msgpack_pack_str(packer, text.size);
+    msgpack_pack_str_body(packer, text.data, text.size);
+}
+
+static void signal_encode_msgpack(const struct signal *signal, struct slice id, struct buf *out)
+{
+    struct signal_text texts[SIGNAL_TEXTS];
+    msgpack_packer packer;
+    signal_texts(signal, texts);
+
+    msgpack_packer_init(&packer, out, buf_pack_write);
+    msgpack_pack_map(&packer, SIGNAL_TEXTS + 3 + (id.size ? 1 : 0)); /* 3: schema, time, data */
+    if (id.size) {
+        pack_text(&packer, SLICE("id"));
+        pack_text(&packer, id);
+    }
+    pack_text(&packer, SLICE("schema"));
+    msgpack_pack_int(&packer, SIGNAL_SCHEMA);
+    for (size_t i = 0; i < SIGNAL_TEXTS; i++) {
+        if (i == SIGNAL_TEXTS_BEFORE_TIME) {
+            pack_text(&packer, SLICE("time"));
+            msgpack_pack_int64(&packer, signal->time_ms);
+        }
+        pack_text(&packer, slice_of(texts[i].name));
+        pack_text(&packer, texts[i].text);
+    }
+    pack_text(&packer, SLICE("data"));
+    buf_add_slice(out, signal_data(signal));
+}
+
+void signal_encode(const struct signal *signal, enum signal_format format, struct slice id,
+                   struct buf *out)
+{
+    switch (format) {
+    case SIGNAL_JSON:
+        signal_encode_json(signal, id, out);
+        break;
+    case SIGNAL_MSGPACK:
+        signal_encode_msgpack(signal, id, out);
+        break;
+    }
+}
+
+static void add_int(struct buf *out, int64_t value)
+{
+    char text[32];
+    buf_add(out, text, (size_t)number_format_int(value, text));
+}
+
+static bool is_unreserved(unsigned char c)
+{
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_' || c == '~';
+}
+
+static void add_percent_encoded(struct buf *out, struct slice text)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    char *room = buf_reserve(out, text.size * 3);
+    size_t size = 0;
+    for (size_t i = 0; i < text.size; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        if (is_unreserved(c)) {
+            room[size++] = (char)c;
+            continue;
+        }
+        room[size++] = '%';
+        room[size++] = digits[c >> 4];
+        room[size++] = digits[c & 15];
+    }
+    out->size += size;
+}
+
+void signal_add_id(const struct signal *signal, struct slice topic, int32_t partition,
+                   int64_t offset, struct buf *out)
+{
+    buf_add_slice(out, topic);
+    buf_add_char(out, '/');
+    add_int(out, partition);
+    buf_add_char(out, '/');
+    if (signal->is_timer) {
+        add_percent_encoded(out, signal->customer);
+        buf_add_char(out, '/');
+        buf_add_slice(out, signal->timer_machine);
+        buf_add_char(out, '/');
+        add_int(out, signal->deadline_ms);
+    } else {
+        add_int(out, offset);
+    }
+    buf_add_char(out, '/');
+    add_int(out, signal->rank);
+}
+
+/* Where the rest does not fit, the last `*` takes one character more: linear but for hostile patterns. */
+bool signal_pattern_matches(struct slice pattern, struct slice type)
+{
+    size_t p = 0;
+    size_t t = 0;
+    size_t behind_star = 0; /* position in the pattern, 0: no `*` so far */
+    size_t star_end = 0;    /* how far the last `*` reaches in the type */
+    while (t < type.size) {
+        if (p < pattern.size && pattern.data[p] == '*') {
+            behind_star = ++p;
+            star_end = t;
+        } else if (p < pattern.size && pattern.data[p] == type.data[t]) {
+            p++;
+            t++;
+        } else if (behind_star > 0) {
+            p = behind_star;
+            t = ++star_end;
+        } else {
+            return false;
+        }
+    }
+    while (p < pattern.size && pattern.data[p] == '*')
+        p++;
+    return p == pattern.size;
+}
+
+int signal_route_find(const struct signal_route *routes, size_t count, struct slice type)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (signal_pattern_matches(routes[i].pattern, type))
+            return (int)i;
+    }
+    return -1;
+}
