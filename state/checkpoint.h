@@ -42,6 +42,7 @@ struct checkpoint {
     size_t record_count;
     const struct checkpoint_stat *stats;
     size_t stat_count;
+    bool timers_reset;           /* all deadlines in P:timers become 0 first: rules changed, each customer is looked at once */
     uint64_t layout;             /* the records' layout id */
     struct slice layout_text;    /* size 0: P:layouts has it already */
 };

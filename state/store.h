@@ -51,7 +51,8 @@ struct store_request {
     uint64_t version_min; /* of the last acknowledged checkpoint */
     const struct slice *customers;
     size_t customer_count;
-    int64_t timers_until_ms; /* also those with a stored deadline <= this one; INT64_MIN: none */
+    int64_t timers_after_ms; /* also those with a stored deadline > this one (INT64_MIN: any) ... */
+    int64_t timers_until_ms; /* ... and <= this one; INT64_MIN: none */
     size_t timers_max;       /* at most so many of them, the earliest */
 
     /* The answer, in the arena. */
