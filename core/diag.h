@@ -11,8 +11,8 @@
 #include <stdio.h>
 
 struct diag_pos {
-    const char *file; /* outlives the list */
-    int line, column; /* from 1; columns count characters */
+    const char *file; /* the list copies it */
+    int line, column; /* from 1; columns count characters; line 0: the whole file */
 };
 
 struct diag_entry;

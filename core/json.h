@@ -15,4 +15,8 @@ void json_add_string(struct buf *out, struct slice text);
 /* As core/number.h writes it; NaN and infinities become null. */
 void json_add_double(struct buf *out, double value);
 void json_add_int(struct buf *out, int64_t value);
+void json_add_uint(struct buf *out, uint64_t value);
+
+/* Quoted; RFC 4648 with padding. */
+void json_add_base64(struct buf *out, struct slice bytes);
 #endif

@@ -13,7 +13,7 @@
 #include "core/buf.h"
 #include "core/slice.h"
 
-#define MP_DEPTH_MAX 32 /* the outermost value is level 1 */
+#define MP_DEPTH_MAX 32 /* maps and arrays inside each other; the outermost is level 1 */
 
 enum mp_kind {
     MP_NIL,
@@ -54,7 +54,7 @@ static inline struct mp mp_of(struct slice bytes)
 /* The next token. A count larger than the bytes left can hold is refused here. */
 bool mp_read(struct mp *mp, struct mp_token *token);
 
-/* Skips one whole value, up to `depth_max` levels deep. */
+/* Skips one whole value. Levels are maps and arrays inside each other: at most `depth_max` (<= MP_DEPTH_MAX). */
 bool mp_skip(struct mp *mp, int depth_max);
 
 /* One whole value as it stands; moves behind it. */
@@ -63,12 +63,13 @@ bool mp_value(struct mp *mp, struct slice *value);
 /* Exactly one well-formed value of at most MP_DEPTH_MAX levels, nothing behind it. */
 bool mp_well_formed(struct slice bytes);
 
-/* The timestamp extension (type -1, 4, 8 or 12 bytes). */
+/* The timestamp extension (type -1, 4, 8 or 12 bytes), of any year. */
 bool mp_timestamp(const struct mp_token *token, int64_t *seconds, uint32_t *nanos);
 
 /* The value of a text key in a map; of a key that is there twice the last. False where absent. */
 bool mp_map_find(struct slice map, struct slice key, struct slice *value);
 
-/* As JSON text: bin as base64, ext as null (timestamps as RFC 3339 text), NaN and infinities as null. */
+/* As JSON text: bin as base64, ext as null (timestamps as RFC 3339 text), NaN and infinities as null; keys that are
+ * not text as their JSON in quotes. What is not well-formed is null as a whole. */
 void mp_to_json(struct slice value, struct buf *out);
 #endif

@@ -12,6 +12,9 @@
 
 bool utf8_valid(struct slice text);
 
+/* Bytes of the well-formed character at `data`, 0 where there is none. */
+size_t utf8_sequence(const char *data, size_t size);
+
 /* The longest beginning of at most `size_max` bytes that ends between two characters. */
 struct slice utf8_cut(struct slice text, size_t size_max);
 

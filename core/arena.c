@@ -1,0 +1,140 @@
+#include "core/arena.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/check.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define ARENA_SEPARATE 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ARENA_SEPARATE 1
+#endif
+#endif
+#ifndef ARENA_SEPARATE
+#define ARENA_SEPARATE 0
+#endif
+
+#define ARENA_BLOCK_MIN ((size_t)64 << 10)
+#define ARENA_ALIGN     ((size_t)16)
+
+struct arena_block {
+    struct arena_block *next;
+    size_t capacity; /* bytes of data */
+    _Alignas(16) char data[];
+};
+
+static struct arena_block *block_new(size_t capacity)
+{
+    CHECK(capacity <= SIZE_MAX / 2);
+    struct arena_block *block = malloc(sizeof(struct arena_block) + capacity);
+    CHECK(block != NULL);
+    block->next = NULL;
+    block->capacity = capacity;
+    return block;
+}
+
+static void free_blocks(struct arena *arena)
+{
+    struct arena_block *next;
+    for (struct arena_block *block = arena->first; block; block = next) {
+        next = block->next;
+        free(block);
+    }
+    arena->first = NULL;
+    arena->current = NULL;
+}
+
+void arena_init(struct arena *arena)
+{
+    *arena = (struct arena){0};
+}
+
+void arena_fini(struct arena *arena)
+{
+    free_blocks(arena);
+    arena_init(arena);
+}
+
+void arena_reset(struct arena *arena)
+{
+    if (ARENA_SEPARATE)
+        free_blocks(arena);
+    arena->current = arena->first;
+    arena->used = 0;
+    arena->total_size = 0;
+}
+
+/* Makes `current` a block with `size` bytes free: the next one if it is large enough, else a new one before it. */
+static void advance(struct arena *arena, size_t size)
+{
+    struct arena_block *current = arena->current;
+    struct arena_block *next = current ? current->next : NULL;
+    if (!next || next->capacity < size) {
+        size_t capacity = current ? current->capacity * 2 : ARENA_BLOCK_MIN;
+        struct arena_block *block = block_new(capacity > size ? capacity : size);
+        block->next = next;
+        if (current)
+            current->next = block;
+        else
+            arena->first = block;
+        next = block;
+    }
+    arena->current = next;
+    arena->used = 0;
+}
+
+static void *alloc_separate(struct arena *arena, size_t size)
+{
+    struct arena_block *block = block_new(size);
+    block->next = arena->first;
+    arena->first = block;
+    return block->data;
+}
+
+void *arena_alloc(struct arena *arena, size_t size)
+{
+    CHECK(size <= SIZE_MAX / 4);
+    arena->total_size += size;
+    if (ARENA_SEPARATE)
+        return alloc_separate(arena, size);
+    size = (size + ARENA_ALIGN - 1) & ~(ARENA_ALIGN - 1);
+    if (!arena->current || arena->current->capacity - arena->used < size)
+        advance(arena, size);
+    void *memory = arena->current->data + arena->used;
+    arena->used += size;
+    return memory;
+}
+
+void *arena_calloc(struct arena *arena, size_t count, size_t size)
+{
+    CHECK(size == 0 || count <= SIZE_MAX / size);
+    void *memory = arena_alloc(arena, count * size);
+    memset(memory, 0, count * size);
+    return memory;
+}
+
+struct slice arena_copy(struct arena *arena, struct slice bytes)
+{
+    char *copy = arena_alloc(arena, bytes.size);
+    if (bytes.size > 0)
+        memcpy(copy, bytes.data, bytes.size);
+    return (struct slice){copy, bytes.size};
+}
+
+struct slice arena_printf(struct arena *arena, const char *format, ...)
+{
+    va_list arguments, again;
+    va_start(arguments, format);
+    va_copy(again, arguments);
+    int size = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    CHECK(size >= 0);
+    char *text = arena_alloc(arena, (size_t)size + 1);
+    vsnprintf(text, (size_t)size + 1, format, again);
+    va_end(again);
+    return (struct slice){text, (size_t)size};
+}

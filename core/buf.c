@@ -1,0 +1,87 @@
+#include "core/buf.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/check.h"
+
+#define BUF_CAPACITY_MIN ((size_t)256)
+
+void buf_init(struct buf *buf)
+{
+    *buf = (struct buf){0};
+}
+
+void buf_fini(struct buf *buf)
+{
+    free(buf->data);
+    buf_init(buf);
+}
+
+void buf_reset(struct buf *buf)
+{
+    buf->size = 0;
+}
+
+static void grow(struct buf *buf, size_t needed)
+{
+    size_t capacity = buf->capacity ? buf->capacity : BUF_CAPACITY_MIN;
+    while (capacity < needed)
+        capacity *= 2;
+    char *data = realloc(buf->data, capacity);
+    CHECK(data != NULL);
+    buf->data = data;
+    buf->capacity = capacity;
+}
+
+char *buf_reserve(struct buf *buf, size_t size)
+{
+    CHECK(size <= SIZE_MAX / 4 && buf->size <= SIZE_MAX / 4);
+    if (!buf->data || buf->capacity - buf->size < size)
+        grow(buf, buf->size + size);
+    return buf->data + buf->size;
+}
+
+void buf_add(struct buf *buf, const void *data, size_t size)
+{
+    if (size == 0)
+        return;
+    memcpy(buf_reserve(buf, size), data, size);
+    buf->size += size;
+}
+
+void buf_add_slice(struct buf *buf, struct slice bytes)
+{
+    buf_add(buf, bytes.data, bytes.size);
+}
+
+void buf_add_text(struct buf *buf, const char *text)
+{
+    buf_add(buf, text, strlen(text));
+}
+
+void buf_add_char(struct buf *buf, char c)
+{
+    *buf_reserve(buf, 1) = c;
+    buf->size++;
+}
+
+void buf_printf(struct buf *buf, const char *format, ...)
+{
+    va_list arguments, again;
+    va_start(arguments, format);
+    va_copy(again, arguments);
+    int size = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    CHECK(size >= 0);
+    vsnprintf(buf_reserve(buf, (size_t)size + 1), (size_t)size + 1, format, again);
+    va_end(again);
+    buf->size += (size_t)size;
+}
+
+int buf_pack_write(void *buf, const char *data, size_t size)
+{
+    buf_add(buf, data, size);
+    return 0;
+}

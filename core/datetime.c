@@ -1,0 +1,286 @@
+#include "core/datetime.h"
+
+#include <stddef.h>
+
+#define SECONDS_PER_DAY INT64_C(86400)
+#define DAYS_PER_ERA    INT64_C(146097) /* 400 years */
+
+int64_t datetime_days_from_civil(int year, int month, int day)
+{
+    int64_t y =
+        (int64_t)year - (month <= 2); /* a year begins in March, so that 29 February ends it */
+    int64_t era = floor_div(y, 400);
+    int64_t year_of_era = y - era * 400;
+    int64_t day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
+    int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    return era * DAYS_PER_ERA + day_of_era - 719468;
+}
+
+struct datetime_civil datetime_civil_from_seconds(int64_t seconds)
+{
+    int64_t days = floor_div(seconds, SECONDS_PER_DAY);
+    int64_t of_day = seconds - days * SECONDS_PER_DAY;
+    int64_t shifted = days + 719468;
+    int64_t era = floor_div(shifted, DAYS_PER_ERA);
+    int64_t day_of_era = shifted - era * DAYS_PER_ERA;
+    int64_t year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    int64_t shifted_month = (5 * day_of_year + 2) / 153;
+    int64_t month = shifted_month < 10 ? shifted_month + 3 : shifted_month - 9;
+    int64_t year = year_of_era + era * 400 + (month <= 2);
+
+    struct datetime_civil civil = {
+        .year = (int)year,
+        .month = (int)month,
+        .day = (int)(day_of_year - (153 * shifted_month + 2) / 5 + 1),
+        .hour = (int)(of_day / 3600),
+        .minute = (int)(of_day / 60 % 60),
+        .second = (int)(of_day % 60),
+        .weekday = (int)((days % 7 + 11) % 7), /* 1970-01-01 was a Thursday */
+    };
+    civil.yearday = (int)(days - datetime_days_from_civil(civil.year, 1, 1));
+    return civil;
+}
+
+static bool is_leap(int year)
+{
+    return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+}
+
+static int days_in_month(int year, int month)
+{
+    static const int8_t days[] = {0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    return days[month] + (month == 2 && is_leap(year));
+}
+
+/* Two digits; any other byte makes the result 100 or more. */
+static unsigned two_digits(const char *text)
+{
+    unsigned tens = (unsigned)(unsigned char)text[0] - '0';
+    unsigned ones = (unsigned)(unsigned char)text[1] - '0';
+    return tens > 9 || ones > 9 ? 100 : tens * 10 + ones;
+}
+
+struct fields {
+    unsigned century, year, month, day, hour, minute, second;
+};
+
+/* `YYYY-MM-DDThh:mm:ss`, 19 bytes. Positions are fixed, so nothing is searched for. */
+static bool read_fields(const char *text, struct fields *fields)
+{
+    if (text[4] != '-' || text[7] != '-' || text[13] != ':' || text[16] != ':')
+        return false;
+    if (text[10] != 'T' && text[10] != 't' && text[10] != ' ')
+        return false;
+    *fields = (struct fields){
+        .century = two_digits(text),
+        .year = two_digits(text + 2),
+        .month = two_digits(text + 5),
+        .day = two_digits(text + 8),
+        .hour = two_digits(text + 11),
+        .minute = two_digits(text + 14),
+        .second = two_digits(text + 17),
+    };
+    return fields->century < 100 && fields->year < 100 && fields->month >= 1 &&
+           fields->month <= 12 && fields->day >= 1 && fields->hour <= 23 && fields->minute <= 59 &&
+           fields->second <= 60;
+}
+
+/* Moves *pos behind the digits of a fraction; at least one is required. */
+static bool read_fraction(struct slice text, size_t *pos, uint32_t *nanos)
+{
+    uint32_t value = 0;
+    uint32_t scale = 100000000;
+    size_t start = *pos;
+    while (*pos < text.size) {
+        unsigned digit = (unsigned)(unsigned char)text.data[*pos] - '0';
+        if (digit > 9)
+            break;
+        value += digit * scale;
+        scale /= 10; /* 0 behind the ninth digit */
+        ++*pos;
+    }
+    *nanos = value;
+    return *pos > start;
+}
+
+/* What stands at `pos` must be the offset and the end of the text. */
+static bool read_offset(struct slice text, size_t pos, int64_t *offset_s)
+{
+    if (pos >= text.size)
+        return false;
+    const char *at = text.data + pos;
+    size_t left = text.size - pos;
+    if (*at == 'Z' || *at == 'z') {
+        *offset_s = 0;
+        return left == 1;
+    }
+    if (left != 6 || (*at != '+' && *at != '-') || at[3] != ':')
+        return false;
+    unsigned hours = two_digits(at + 1);
+    unsigned minutes = two_digits(at + 4);
+    if (hours > 23 || minutes > 59)
+        return false;
+    int64_t distance = (int64_t)hours * 3600 + (int64_t)minutes * 60;
+    *offset_s = *at == '-' ? -distance : distance;
+    return true;
+}
+
+bool datetime_parse(struct slice text, int64_t *seconds, uint32_t *nanos)
+{
+    struct fields f;
+    if (text.size < 20 || !read_fields(text.data, &f))
+        return false;
+    int year = (int)(f.century * 100 + f.year);
+    if ((int)f.day > 28 && (int)f.day > days_in_month(year, (int)f.month))
+        return false;
+    size_t pos = 19;
+    uint32_t fraction = 0;
+    if (text.data[pos] == '.') {
+        pos++;
+        if (!read_fraction(text, &pos, &fraction))
+            return false;
+    }
+    int64_t offset_s;
+    if (!read_offset(text, pos, &offset_s))
+        return false;
+    int64_t days = datetime_days_from_civil(year, (int)f.month, (int)f.day);
+    int64_t result = days * SECONDS_PER_DAY + f.hour * 3600 + f.minute * 60 + f.second - offset_s;
+    if (result < DATETIME_MIN_SECONDS || result > DATETIME_MAX_SECONDS)
+        return false;
+    *seconds = result;
+    *nanos = fraction;
+    return true;
+}
+
+bool datetime_parse_ms(struct slice text, int64_t *ms)
+{
+    int64_t seconds;
+    uint32_t nanos;
+    if (!datetime_parse(text, &seconds, &nanos))
+        return false;
+    *ms = seconds * 1000 + nanos / 1000000;
+    return true;
+}
+
+/* The last `count` digits of `value`; the pointer behind them. */
+static char *put_digits(char *out, int count, uint32_t value)
+{
+    for (int i = count - 1; i >= 0; i--) {
+        out[i] = (char)('0' + value % 10);
+        value /= 10;
+    }
+    return out + count;
+}
+
+static char *put_date_time(char *out, int64_t seconds)
+{
+    struct datetime_civil civil = datetime_civil_from_seconds(seconds);
+    out = put_digits(out, 4, (uint32_t)civil.year);
+    *out++ = '-';
+    out = put_digits(out, 2, (uint32_t)civil.month);
+    *out++ = '-';
+    out = put_digits(out, 2, (uint32_t)civil.day);
+    *out++ = 'T';
+    out = put_digits(out, 2, (uint32_t)civil.hour);
+    *out++ = ':';
+    out = put_digits(out, 2, (uint32_t)civil.minute);
+    *out++ = ':';
+    return put_digits(out, 2, (uint32_t)civil.second);
+}
+
+static int64_t clamp_seconds(int64_t seconds)
+{
+    if (seconds < DATETIME_MIN_SECONDS)
+        return DATETIME_MIN_SECONDS;
+    return seconds > DATETIME_MAX_SECONDS ? DATETIME_MAX_SECONDS : seconds;
+}
+
+static int format_time(int64_t seconds, uint32_t nanos, char *out)
+{
+    char *end = put_date_time(out, clamp_seconds(seconds));
+    if (nanos != 0) {
+        *end++ = '.';
+        if (nanos % 1000000 == 0)
+            end = put_digits(end, 3, nanos / 1000000);
+        else if (nanos % 1000 == 0)
+            end = put_digits(end, 6, nanos / 1000);
+        else
+            end = put_digits(end, 9, nanos);
+    }
+    *end++ = 'Z';
+    *end = '\0';
+    return (int)(end - out);
+}
+
+int datetime_format(int64_t seconds, uint32_t nanos, char out[40])
+{
+    return format_time(seconds, nanos, out);
+}
+
+int datetime_format_ms(int64_t ms, char out[32])
+{
+    int64_t seconds = floor_div(ms, 1000);
+    return format_time(seconds, (uint32_t)(ms - seconds * 1000) * 1000000, out);
+}
+
+/* In falling order. */
+static const struct {
+    const char *name;
+    int64_t ms;
+} units[] = {
+    {"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1},
+};
+#define UNIT_COUNT (sizeof(units) / sizeof(units[0]))
+
+static bool read_count(struct slice text, size_t *pos, int64_t *count)
+{
+    int64_t value = 0;
+    size_t start = *pos;
+    while (*pos < text.size && text.data[*pos] >= '0' && text.data[*pos] <= '9') {
+        if (__builtin_mul_overflow(value, 10, &value) ||
+            __builtin_add_overflow(value, text.data[*pos] - '0', &value))
+            return false;
+        ++*pos;
+    }
+    *count = value;
+    return *pos > start;
+}
+
+/* The unit at *pos, or UNIT_COUNT: the letters up to the next digit must be exactly one. */
+static size_t read_unit(struct slice text, size_t *pos)
+{
+    size_t start = *pos;
+    while (*pos < text.size && (text.data[*pos] < '0' || text.data[*pos] > '9'))
+        ++*pos;
+    struct slice name = {text.data + start, *pos - start};
+    for (size_t i = 0; i < UNIT_COUNT; i++) {
+        if (slice_is(name, units[i].name))
+            return i;
+    }
+    return UNIT_COUNT;
+}
+
+bool duration_parse_ms(struct slice text, int64_t *ms)
+{
+    int64_t total = 0;
+    size_t next_unit = 0;
+    size_t pos = 0;
+    if (text.size == 0)
+        return false;
+    while (pos < text.size) {
+        int64_t count;
+        if (!read_count(text, &pos, &count))
+            return false;
+        size_t unit = read_unit(text, &pos);
+        if (unit == UNIT_COUNT || unit < next_unit)
+            return false;
+        next_unit = unit + 1;
+        if (__builtin_mul_overflow(count, units[unit].ms, &count) ||
+            __builtin_add_overflow(total, count, &total))
+            return false;
+    }
+    *ms = total;
+    return true;
+}

@@ -1,0 +1,580 @@
+#include "core/mp.h"
+
+#include <assert.h>
+
+#include "core/check.h"
+#include "core/datetime.h"
+#include "core/json.h"
+
+/* ---- reading ---- */
+
+static size_t bytes_left(const struct mp *mp)
+{
+    return (size_t)(mp->end - mp->pos);
+}
+
+/* Big-endian numbers; the caller has checked that the bytes are there. */
+static uint16_t load_16(const char *at)
+{
+    uint16_t value;
+    memcpy(&value, at, sizeof(value));
+    return __builtin_bswap16(value);
+}
+
+static uint32_t load_32(const char *at)
+{
+    uint32_t value;
+    memcpy(&value, at, sizeof(value));
+    return __builtin_bswap32(value);
+}
+
+static uint64_t load_64(const char *at)
+{
+    uint64_t value;
+    memcpy(&value, at, sizeof(value));
+    return __builtin_bswap64(value);
+}
+
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the loads above swap");
+
+/* A number of 1, 2, 4 or 8 bytes. */
+static bool take_uint(struct mp *mp, size_t size, uint64_t *value)
+{
+    if (bytes_left(mp) < size)
+        return false;
+    const char *at = mp->pos;
+    mp->pos += size;
+    switch (size) {
+    case 1:
+        *value = (unsigned char)*at;
+        return true;
+    case 2:
+        *value = load_16(at);
+        return true;
+    case 4:
+        *value = load_32(at);
+        return true;
+    default:
+        *value = load_64(at);
+        return true;
+    }
+}
+
+static bool take_bytes(struct mp *mp, size_t size, struct slice *bytes)
+{
+    if (bytes_left(mp) < size)
+        return false;
+    *bytes = (struct slice){mp->pos, size};
+    mp->pos += size;
+    return true;
+}
+
+static bool set_int(struct mp_token *token, int64_t value)
+{
+    token->kind = MP_INT;
+    token->i = value;
+    return true;
+}
+
+static bool read_uint(struct mp *mp, size_t size, struct mp_token *token)
+{
+    uint64_t value;
+    if (!take_uint(mp, size, &value))
+        return false;
+    if (value <= (uint64_t)INT64_MAX)
+        return set_int(token, (int64_t)value);
+    token->kind = MP_UINT;
+    token->u = value;
+    return true;
+}
+
+static bool read_int(struct mp *mp, size_t size, struct mp_token *token)
+{
+    uint64_t value;
+    if (!take_uint(mp, size, &value))
+        return false;
+    switch (size) {
+    case 1:
+        return set_int(token, (int8_t)value);
+    case 2:
+        return set_int(token, (int16_t)value);
+    case 4:
+        return set_int(token, (int32_t)value);
+    default:
+        return set_int(token, (int64_t)value);
+    }
+}
+
+static bool read_float(struct mp *mp, struct mp_token *token)
+{
+    uint64_t bits;
+    float value;
+    if (!take_uint(mp, 4, &bits))
+        return false;
+    uint32_t bits_32 = (uint32_t)bits;
+    memcpy(&value, &bits_32, sizeof(value));
+    token->kind = MP_DOUBLE;
+    token->d = (double)value;
+    return true;
+}
+
+static bool read_double(struct mp *mp, struct mp_token *token)
+{
+    uint64_t bits;
+    if (!take_uint(mp, 8, &bits))
+        return false;
+    token->kind = MP_DOUBLE;
+    memcpy(&token->d, &bits, sizeof(token->d));
+    return true;
+}
+
+static bool read_bytes(struct mp *mp, enum mp_kind kind, size_t size, struct mp_token *token)
+{
+    token->kind = kind;
+    return take_bytes(mp, size, &token->bytes);
+}
+
+static bool read_sized_bytes(struct mp *mp, enum mp_kind kind, size_t size_of_size,
+                             struct mp_token *token)
+{
+    uint64_t size;
+    return take_uint(mp, size_of_size, &size) && read_bytes(mp, kind, (size_t)size, token);
+}
+
+static bool read_ext(struct mp *mp, size_t size, struct mp_token *token)
+{
+    uint64_t type;
+    if (!take_uint(mp, 1, &type))
+        return false;
+    token->ext_type = (int8_t)type;
+    return read_bytes(mp, MP_EXT, size, token);
+}
+
+static bool read_sized_ext(struct mp *mp, size_t size_of_size, struct mp_token *token)
+{
+    uint64_t size;
+    return take_uint(mp, size_of_size, &size) && read_ext(mp, (size_t)size, token);
+}
+
+/* Every element takes at least a byte, so no count can be larger than the bytes left. */
+static bool read_container(struct mp *mp, enum mp_kind kind, uint64_t count, struct mp_token *token)
+{
+    token->kind = kind;
+    token->count = (uint32_t)count;
+    return (kind == MP_MAP ? 2 * count : count) <= bytes_left(mp);
+}
+
+static bool read_sized_container(struct mp *mp, enum mp_kind kind, size_t size_of_count,
+                                 struct mp_token *token)
+{
+    uint64_t count;
+    return take_uint(mp, size_of_count, &count) && read_container(mp, kind, count, token);
+}
+
+static bool read_bool(struct mp_token *token, bool value)
+{
+    token->kind = MP_BOOL;
+    token->b = value;
+    return true;
+}
+
+/* What starts with 0xC0 to 0xDF: https://github.com/msgpack/msgpack/blob/master/spec.md */
+static bool read_marked(struct mp *mp, unsigned char mark, struct mp_token *token)
+{
+    switch (mark) {
+    case 0xC0:
+        token->kind = MP_NIL;
+        return true;
+    case 0xC2:
+    case 0xC3:
+        return read_bool(token, mark == 0xC3);
+    case 0xC4:
+    case 0xC5:
+    case 0xC6:
+        return read_sized_bytes(mp, MP_BIN, (size_t)1 << (mark - 0xC4), token);
+    case 0xC7:
+    case 0xC8:
+    case 0xC9:
+        return read_sized_ext(mp, (size_t)1 << (mark - 0xC7), token);
+    case 0xCA:
+        return read_float(mp, token);
+    case 0xCB:
+        return read_double(mp, token);
+    case 0xCC:
+    case 0xCD:
+    case 0xCE:
+    case 0xCF:
+        return read_uint(mp, (size_t)1 << (mark - 0xCC), token);
+    case 0xD0:
+    case 0xD1:
+    case 0xD2:
+    case 0xD3:
+        return read_int(mp, (size_t)1 << (mark - 0xD0), token);
+    case 0xD4:
+    case 0xD5:
+    case 0xD6:
+    case 0xD7:
+    case 0xD8:
+        return read_ext(mp, (size_t)1 << (mark - 0xD4), token);
+    case 0xD9:
+    case 0xDA:
+    case 0xDB:
+        return read_sized_bytes(mp, MP_STR, (size_t)1 << (mark - 0xD9), token);
+    case 0xDC:
+    case 0xDD:
+        return read_sized_container(mp, MP_ARRAY, (size_t)2 << (mark - 0xDC), token);
+    case 0xDE:
+    case 0xDF:
+        return read_sized_container(mp, MP_MAP, (size_t)2 << (mark - 0xDE), token);
+    default:
+        return false; /* 0xC1 is never used */
+    }
+}
+
+bool mp_read(struct mp *mp, struct mp_token *token)
+{
+    if (mp->pos == mp->end)
+        return false;
+    unsigned char mark = (unsigned char)*mp->pos++;
+    if (mark < 0x80)
+        return set_int(token, mark);
+    if (mark >= 0xE0)
+        return set_int(token, (int8_t)mark);
+    if (mark >= 0xC0)
+        return read_marked(mp, mark, token);
+    if (mark >= 0xA0)
+        return read_bytes(mp, MP_STR, mark & 0x1F, token);
+    if (mark >= 0x90)
+        return read_container(mp, MP_ARRAY, mark & 0x0F, token);
+    return read_container(mp, MP_MAP, mark & 0x0F, token);
+}
+
+/* ---- skipping ---- */
+
+/*
+ * What a value's first byte says about skipping it:
+ * below 64 the bytes of the whole value; else one of the classes below.
+ */
+enum skip_class {
+    SKIP_SIZED = 64, /* + bytes of the size (1, 2, 4), + 8 where an ext's type follows */
+    SKIP_SIZED_EXT = 72,
+    SKIP_FIX_ARRAY = 96,
+    SKIP_FIX_MAP,
+    SKIP_ARRAY_16,
+    SKIP_ARRAY_32,
+    SKIP_MAP_16,
+    SKIP_MAP_32,
+    SKIP_INVALID,
+};
+
+#define SAME_8(x)  x, x, x, x, x, x, x, x
+#define SAME_16(x) SAME_8(x), SAME_8(x)
+#define SAME_64(x) SAME_16(x), SAME_16(x), SAME_16(x), SAME_16(x)
+
+static const uint8_t skip_classes[256] = {
+    SAME_64(1),
+    SAME_64(1),              /* 00 positive fixint */
+    SAME_16(SKIP_FIX_MAP),   /* 80 */
+    SAME_16(SKIP_FIX_ARRAY), /* 90 */
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    7,
+    8,
+    9,
+    10,
+    11,
+    12,
+    13,
+    14,
+    15,
+    16, /* A0 fixstr */
+    17,
+    18,
+    19,
+    20,
+    21,
+    22,
+    23,
+    24,
+    25,
+    26,
+    27,
+    28,
+    29,
+    30,
+    31,
+    32, /* B0 */
+    1,
+    SKIP_INVALID,
+    1,
+    1, /* C0 nil, -, false, true */
+    SKIP_SIZED + 1,
+    SKIP_SIZED + 2,
+    SKIP_SIZED + 4, /* C4 bin */
+    SKIP_SIZED_EXT + 1,
+    SKIP_SIZED_EXT + 2,
+    SKIP_SIZED_EXT + 4, /* C7 ext */
+    5,
+    9, /* CA float */
+    2,
+    3,
+    5,
+    9,
+    2,
+    3,
+    5,
+    9, /* CC uint, int */
+    3,
+    4,
+    6,
+    10,
+    18, /* D4 fixext */
+    SKIP_SIZED + 1,
+    SKIP_SIZED + 2,
+    SKIP_SIZED + 4, /* D9 str */
+    SKIP_ARRAY_16,
+    SKIP_ARRAY_32,
+    SKIP_MAP_16,
+    SKIP_MAP_32, /* DC */
+    SAME_16(1),
+    SAME_16(1), /* E0 negative fixint */
+};
+
+/* Moves behind a str, bin or ext whose size follows its mark. */
+static bool skip_sized(struct mp *mp, unsigned class)
+{
+    uint64_t size;
+    size_t size_of_size = class & 7u;
+    size_t type_size = class >= SKIP_SIZED_EXT;
+    if (!take_uint(mp, size_of_size, &size) || size + type_size > bytes_left(mp))
+        return false;
+    mp->pos += size + type_size;
+    return true;
+}
+
+/* The number of values that a container holds. */
+static bool skip_header(struct mp *mp, unsigned class, unsigned char mark, uint64_t *values)
+{
+    bool good = true;
+    uint64_t count = mark & 0x0Fu;
+    if (class == SKIP_ARRAY_16 || class == SKIP_MAP_16)
+        good = take_uint(mp, 2, &count);
+    else if (class == SKIP_ARRAY_32 || class == SKIP_MAP_32)
+        good = take_uint(mp, 4, &count);
+    bool is_map = class == SKIP_FIX_MAP || class == SKIP_MAP_16 || class == SKIP_MAP_32;
+    *values = is_map ? 2 * count : count;
+    return good && *values <= bytes_left(mp);
+}
+
+bool mp_skip(struct mp *mp, int depth_max)
+{
+    uint64_t open[MP_DEPTH_MAX]; /* values still to come in each container that is open */
+    uint64_t values = 1;
+    int depth = 0;
+    CHECK(depth_max <= MP_DEPTH_MAX);
+    for (;;) {
+        while (values == 0) {
+            if (depth == 0)
+                return true;
+            values = open[--depth];
+        }
+        values--;
+        if (mp->pos == mp->end)
+            return false;
+        unsigned char mark = (unsigned char)*mp->pos;
+        unsigned class = skip_classes[mark];
+        if (class < SKIP_SIZED) {
+            if (bytes_left(mp) < class)
+                return false;
+            mp->pos += class;
+            continue;
+        }
+        mp->pos++;
+        if (class < SKIP_FIX_ARRAY) {
+            if (!skip_sized(mp, class))
+                return false;
+            continue;
+        }
+        uint64_t inside;
+        if (class == SKIP_INVALID || depth == depth_max || !skip_header(mp, class, mark, &inside))
+            return false;
+        open[depth++] = values;
+        values = inside;
+    }
+}
+
+bool mp_value(struct mp *mp, struct slice *value)
+{
+    const char *start = mp->pos;
+    if (!mp_skip(mp, MP_DEPTH_MAX))
+        return false;
+    *value = (struct slice){start, (size_t)(mp->pos - start)};
+    return true;
+}
+
+bool mp_well_formed(struct slice bytes)
+{
+    struct mp mp = mp_of(bytes);
+    return mp_skip(&mp, MP_DEPTH_MAX) && mp.pos == mp.end;
+}
+
+/* ---- what values mean ---- */
+
+bool mp_timestamp(const struct mp_token *token, int64_t *seconds, uint32_t *nanos)
+{
+    if (token->kind != MP_EXT || token->ext_type != -1)
+        return false;
+    const char *data = token->bytes.data;
+    switch (token->bytes.size) {
+    case 4:
+        *nanos = 0;
+        *seconds = load_32(data);
+        return true;
+    case 8:
+        *nanos = (uint32_t)(load_64(data) >> 34);
+        *seconds = (int64_t)(load_64(data) & 0x3FFFFFFFFu);
+        return *nanos <= 999999999;
+    case 12:
+        *nanos = load_32(data);
+        *seconds = (int64_t)load_64(data + 4);
+        return *nanos <= 999999999;
+    default:
+        return false;
+    }
+}
+
+bool mp_map_find(struct slice map, struct slice key, struct slice *value)
+{
+    struct mp mp = mp_of(map);
+    struct mp_token token;
+    bool found = false;
+    if (!mp_read(&mp, &token) || token.kind != MP_MAP)
+        return false;
+    for (uint32_t left = token.count; left > 0; left--) {
+        struct slice key_bytes, value_bytes;
+        struct mp_token key_token;
+        if (!mp_value(&mp, &key_bytes) || !mp_value(&mp, &value_bytes))
+            return false;
+        struct mp key_mp = mp_of(key_bytes);
+        if (!mp_read(&key_mp, &key_token))
+            return false;
+        if (key_token.kind == MP_STR && slice_equal(key_token.bytes, key)) {
+            *value = value_bytes;
+            found = true;
+        }
+    }
+    return found;
+}
+
+/* ---- as JSON ---- */
+
+static void value_to_json(struct mp *mp, int depth, struct buf *out);
+
+static void ext_to_json(const struct mp_token *token, struct buf *out)
+{
+    int64_t seconds;
+    uint32_t nanos;
+    char text[40];
+    if (!mp_timestamp(token, &seconds, &nanos) || seconds < DATETIME_MIN_SECONDS ||
+        seconds > DATETIME_MAX_SECONDS) {
+        buf_add_text(out, "null");
+        return;
+    }
+    int length = datetime_format(seconds, nanos, text);
+    json_add_string(out, (struct slice){text, (size_t)length});
+}
+
+/* JSON has text keys only: any other key stands there as its own JSON, quoted. */
+static void key_to_json(struct mp *mp, int depth, struct buf *out)
+{
+    struct buf key;
+    buf_init(&key);
+    value_to_json(mp, depth, &key);
+    if (key.size > 0 && key.data[0] == '"')
+        buf_add_slice(out, buf_slice(&key));
+    else
+        json_add_string(out, buf_slice(&key));
+    buf_fini(&key);
+}
+
+static void array_to_json(struct mp *mp, uint32_t count, int depth, struct buf *out)
+{
+    buf_add_char(out, '[');
+    for (uint32_t i = 0; i < count; i++) {
+        if (i > 0)
+            buf_add_char(out, ',');
+        value_to_json(mp, depth, out);
+    }
+    buf_add_char(out, ']');
+}
+
+static void map_to_json(struct mp *mp, uint32_t count, int depth, struct buf *out)
+{
+    buf_add_char(out, '{');
+    for (uint32_t i = 0; i < count; i++) {
+        if (i > 0)
+            buf_add_char(out, ',');
+        key_to_json(mp, depth, out);
+        buf_add_char(out, ':');
+        value_to_json(mp, depth, out);
+    }
+    buf_add_char(out, '}');
+}
+
+static void token_to_json(struct mp *mp, const struct mp_token *token, int depth, struct buf *out)
+{
+    switch (token->kind) {
+    case MP_NIL:
+        buf_add_text(out, "null");
+        return;
+    case MP_BOOL:
+        buf_add_text(out, token->b ? "true" : "false");
+        return;
+    case MP_INT:
+        json_add_int(out, token->i);
+        return;
+    case MP_UINT:
+        json_add_uint(out, token->u);
+        return;
+    case MP_DOUBLE:
+        json_add_double(out, token->d);
+        return;
+    case MP_STR:
+        json_add_string(out, token->bytes);
+        return;
+    case MP_BIN:
+        json_add_base64(out, token->bytes);
+        return;
+    case MP_EXT:
+        ext_to_json(token, out);
+        return;
+    case MP_ARRAY:
+        array_to_json(mp, token->count, depth + 1, out);
+        return;
+    case MP_MAP:
+        map_to_json(mp, token->count, depth + 1, out);
+        return;
+    }
+}
+
+/* The depth is bounded because mp_to_json() has checked the value. */
+static void value_to_json(struct mp *mp, int depth, struct buf *out)
+{
+    struct mp_token token;
+    CHECK(depth <= MP_DEPTH_MAX && mp_read(mp, &token));
+    token_to_json(mp, &token, depth, out);
+}
+
+void mp_to_json(struct slice value, struct buf *out)
+{
+    if (!mp_well_formed(value)) {
+        buf_add_text(out, "null");
+        return;
+    }
+    struct mp mp = mp_of(value);
+    value_to_json(&mp, 0, out);
+}
