@@ -25,6 +25,8 @@
 #define CEL_DEPTH_MAX 128
 #define CEL_STEPS_MAX 1000000u
 #define CEL_LIST_MAX 100000u
+#define CEL_STRING_MAX (1u << 20) /* bytes of a text made by one */
+#define CEL_SEGMENTS_MAX 16       /* of a path given to the host; the rest is selected at run time */
 
 /* Static types: what the checker knows. DYN where only the value will tell. */
 enum cel_type {
@@ -54,7 +56,12 @@ struct cel_binding {
 
 struct cel_activation;
 
-/* A function of the host's own. Arguments are values, but for `by_reference`. An error: cel_error(). */
+#define CEL_REFERENCE 1 /* `aux` of a VALUE_INT that is a slot and no number */
+
+/*
+ * A function of the host's own. Arguments are values, but for `by_reference`; none of them is an error, and one that the table
+ * gives a type has it (a null is refused too). An error: cel_error().
+ */
 typedef struct value (*cel_function_fn)(struct cel_activation *activation, const struct value *arguments, uint32_t count);
 
 struct cel_function {
@@ -65,9 +72,11 @@ struct cel_function {
     enum cel_type arguments[4];
     /*
      * The first argument must be a name that the host binds as a whole (`touched(context.items)`, `get(event.properties.x,
-     * 0)`); it is not loaded: the function gets its slot as a VALUE_INT and may call cel_load() itself, so that absence is no error.
-     * Where the host binds only a beginning of the path (or an index, or a select on a macro's variable stands in it), the compiler
-     * falls back to evaluating it with absence and errors given as VALUE_ABSENT instead of VALUE_INT: only where `or_path`.
+     * 0)`); it is not loaded: the function gets a reference, a VALUE_INT with the slot and CEL_REFERENCE as `aux`, and may
+     * load it itself by cel_argument(), so that absence is no error.
+     * Where the host binds only a beginning of the path (or an index, or a select on a macro's variable stands in it), it is
+     * evaluated, and what is absent or an error arrives as VALUE_ABSENT: only where `or_path`, else that is a problem.
+     * cel_argument() hides the difference.
      */
     bool by_reference;
     bool or_path;
@@ -77,12 +86,13 @@ struct cel_host {
     void *self;
     /*
      * Resolves a name: `segments[0]` is the identifier, the rest the fields selected from it (constant text indexes
-     * count as fields). False: there is no such name; `message` (256 bytes) may then say what would be right.
+     * count as fields; at most CEL_SEGMENTS_MAX are given). False: there is no such name; `message` (256 bytes, empty before)
+     * may then say what is wrong and what would be right, and binding->consumed (0 before) how many segments were right.
      */
     bool (*resolve)(void *self, const struct slice *segments, uint32_t count, struct cel_binding *binding, char *message);
     const struct cel_function *functions;
     uint32_t function_count;
-    bool bind_late; /* `eval`: unknown names are errors of the evaluation, not of the text */
+    bool bind_late; /* `eval`: only syntax is a problem of the text; unknown names and wrong types are errors of the evaluation */
 };
 
 struct cel_program;
@@ -124,6 +134,9 @@ struct cel_activation {
 struct value cel_eval(const struct cel_program *program, struct cel_activation *activation);
 
 struct value cel_load(struct cel_activation *activation, uint32_t slot);
+
+/* A `by_reference` argument as a value: the slot loaded, or what was evaluated; VALUE_ABSENT where there is none. */
+struct value cel_argument(struct cel_activation *activation, struct value argument);
 struct value cel_error(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Lists and maps of whatever rep. */
