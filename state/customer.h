@@ -18,6 +18,9 @@
 #include "state/layout.h"
 
 #define CUSTOMER_IDS_MAX 16
+#define CUSTOMER_FIRED_MAX 255    /* beyond it the earliest deadline goes */
+#define CUSTOMER_KEY_SIZE_MAX 128
+#define CUSTOMER_NO_TIMER UINT32_MAX
 #define CUSTOMER_NO_TIME INT64_MIN /* a timestamp that is null; no deadline */
 #define CUSTOMER_NEVER INT64_MAX
 
@@ -35,7 +38,8 @@ union customer_slot {
     struct window *window;
 };
 
-struct customer_machine {
+/* 10 bytes, so that three machines cost 32 and not 48; read and written by member, never by a member's address. */
+struct __attribute__((packed, aligned(2))) customer_machine {
     int64_t entered_ms;
     uint16_t state;
 };
@@ -47,22 +51,27 @@ struct customer_fired {
     uint32_t rank_next;
 };
 
+/* What only those need who have been heard from with an id, or whose timers gave signals. */
+struct customer_history {
+    uint8_t id_count, id_next; /* a ring: `id_next` is written next, the oldest once there are 16 */
+    uint8_t id_capacity;
+    uint8_t fired_count, fired_capacity;
+    struct customer_fired *fired; /* owned; in the order of arrival */
+    uint64_t ids[];               /* hashes */
+};
+
 struct customer {
-    uint64_t hash;        /* of the key */
-    int64_t clock_ms;     /* greatest of event times and fired deadlines */
-    int64_t last_seen_ms; /* greatest event time */
-    uint64_t order_hash;  /* of the last order_id, 0: none */
-    int64_t deadline_ms;  /* earliest of its timers, as last computed by the rules; CUSTOMER_NEVER: none */
+    int64_t clock_ms;           /* greatest of event times and fired deadlines */
+    int64_t last_seen_ms;       /* greatest event time */
+    uint64_t order_hash;        /* of the last order_id, 0: none */
+    int64_t deadline_ms;        /* earliest of its timers, as last computed by the rules; CUSTOMER_NEVER: none */
     int64_t stored_deadline_ms; /* the score that Redis holds, CUSTOMER_NEVER: none */
-    uint64_t *ids;        /* ring of the last ids' hashes, NULL: none; see customer_id_*() */
-    struct customer_fired *fired; /* NULL: none */
-    uint8_t id_count, id_next, id_capacity;
-    uint8_t fired_count;
-    uint16_t key_size;
-    uint8_t flags;        /* the table's and the engine's: enum customer_flag */
-    uint32_t timer_index; /* in the partition's timers, UINT32_MAX: in none */
-    uint64_t checkpoint;  /* version of the checkpoint under way that holds it, 0: none */
-    /* followed by: machines, slots, timer words, key - see customer_machines() and so on */
+    uint64_t checkpoint;        /* version of the checkpoint under way that holds it, 0: none */
+    struct customer_history *history; /* owned; NULL: none */
+    uint32_t timer_index;       /* in the partition's timers, UINT32_MAX: in none */
+    uint8_t key_size;
+    uint8_t flags;              /* the table's and the engine's: enum customer_flag */
+    struct customer_machine machines[]; /* followed by: slots, timer words, key - see customer_slots() and so on */
 };
 
 enum customer_flag {
@@ -71,7 +80,10 @@ enum customer_flag {
     CUSTOMER_GONE = 4,       /* forgotten: stays until the checkpoint that deletes it, then leaves memory */
 };
 
-/* A record in every machine's initial state, entered at `now_ms`; clock and last_seen are `now_ms` too. Never NULL. */
+/*
+ * A record in every machine's initial state, entered at `now_ms`; clock and last_seen are `now_ms` too. Never NULL. The key is copied, 1 to
+ * CUSTOMER_KEY_SIZE_MAX bytes.
+ */
 struct customer *customer_new(const struct layout *layout, struct slice key, int64_t now_ms);
 void customer_free(const struct layout *layout, struct customer *customer);
 
@@ -79,8 +91,8 @@ void customer_free(const struct layout *layout, struct customer *customer);
 void customer_restart(const struct layout *layout, struct customer *customer, int64_t now_ms);
 
 struct slice customer_key(const struct layout *layout, const struct customer *customer);
-struct customer_machine *customer_machines(const struct customer *customer);                               /* machine_count */
-union customer_slot *customer_slots(const struct layout *layout, const struct customer *customer);         /* slot_count */
+struct customer_machine *customer_machines(const struct customer *customer); /* machine_count */
+union customer_slot *customer_slots(const struct layout *layout, const struct customer *customer); /* slot_count */
 uint64_t *customer_timer_words(const struct layout *layout, const struct customer *customer, uint32_t machine); /* spent bits */
 
 /* Bytes of the record with all its containers, as counted by the allocator's sizes asked for. */
@@ -99,6 +111,18 @@ struct value customer_value(const struct layout_variable *variable, const union 
 /* To the value at first. */
 void customer_clear(const struct layout_variable *variable, union customer_slot *slot);
 
-/* The rank of the next signal of this machine and deadline, counted up. Entries whose deadline is at or before last_seen are dropped. */
+/*
+ * The rank of the next signal of this machine and deadline, counted up. What can't come again is dropped: deadlines at or before last_seen
+ * (idle timers count from there), and those of a machine that has entered another state since (all its timers count from there on).
+ */
 uint32_t customer_fired_rank(struct customer *customer, uint32_t machine, int64_t deadline_ms);
+
+/* True where the entry can still be asked for; the codec writes only these. */
+bool customer_fired_alive(const struct customer *customer, const struct customer_fired *fired);
+
+/* For the codec: the ids from the oldest on, and both lists restored in that order. */
+uint32_t customer_id_count(const struct customer *customer);
+uint64_t customer_id_at(const struct customer *customer, uint32_t index);
+void customer_id_restore(struct customer *customer, uint64_t id_hash);
+void customer_fired_restore(struct customer *customer, struct customer_fired fired);
 #endif

@@ -19,10 +19,13 @@ struct items_line {
     double quantity;
 };
 
-/* Adds to the line's quantity, takes the new name and price where given, moves it to the end. True if a line went beyond `max`. */
+/*
+ * Adds to the line's quantity, takes the new name and price where given, moves it to the end. True if a line went beyond `max`. Does nothing
+ * where the id is empty. The text of `line` must not lie in the items themselves.
+ */
 bool items_add(struct items **items, const struct items_line *line, uint32_t max);
 
-/* `quantity` fewer, or the whole line where quantity <= 0 or nothing remains. True if there was such a line. */
+/* `quantity` fewer, moved to the end, or the whole line gone where quantity <= 0 (or is NaN) or nothing remains. True if there was such a line. */
 bool items_remove(struct items **items, struct slice product_id, double quantity);
 
 void items_clear(struct items **items);

@@ -40,7 +40,8 @@ struct layout_machine {
     uint32_t timer_words;   /* 64-bit words of "spent" and "armed" bits that its busiest state needs: 0 where no state has a timer */
     const struct layout_variable *variables;
     uint32_t variable_count;
-    uint32_t variable_first; /* of the record's slots */
+    uint32_t variable_first;   /* of the record's slots */
+    uint32_t timer_word_first; /* of the record's timer words */
 };
 
 struct layout {
@@ -51,6 +52,9 @@ struct layout {
     uint32_t timer_word_count; /* all machines */
 };
 
-/* Numbers variable_first, slot_count, timer_word_count and id once the rest is filled. */
+/*
+ * Numbers variable_first, timer_word_first, slot_count, timer_word_count and id once the rest is filled, and takes `machines`, of which
+ * layout->machine_count says the number, as the layout's.
+ */
 void layout_seal(struct layout *layout, struct layout_machine *machines);
 #endif

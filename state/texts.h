@@ -1,7 +1,8 @@
 /*
  * state/texts.h - a set of texts in order of arrival, or a counter by text: small, ordered, bounded.
  *
- * Texts at most 128 bytes, cut between characters.
+ * Texts at most 128 bytes, cut between characters. Looking one up is a scan: maxima are meant in tens and hundreds. A struct texts is either
+ * a set or a counter, from its first element on.
  */
 #ifndef STATE_TEXTS_H
 #define STATE_TEXTS_H
@@ -23,8 +24,9 @@ size_t texts_count(const struct texts *texts);
 struct slice texts_at(const struct texts *texts, size_t index);
 int64_t texts_count_at(const struct texts *texts, size_t index);
 
-/* For the codec: appends with a count, no look-up of a former one. */
+/* For the codec: appends to a counter, or to a set, without looking for a former one. */
 void texts_restore(struct texts **texts, struct slice text, int64_t count);
+void texts_restore_text(struct texts **texts, struct slice text);
 
 struct value texts_set_value(const struct texts *texts);
 struct value texts_counter_value(const struct texts *texts);

@@ -13,7 +13,13 @@
 
 struct window;
 
-/* False where `time_ms` lies before the window of `now_ms`. Times after `now_ms` are kept for when they come. */
+#define WINDOW_BUCKETS_MAX 64
+#define WINDOW_SPAN_MAX 128 /* buckets between the oldest and the newest that are kept */
+
+/*
+ * False where `time_ms` lies before the window of `now_ms`. Times after `now_ms` are kept for when they come (the step has none: its now is
+ * never before the event's time). A window either counts or sums, from its first amount on.
+ */
 bool window_add_count(struct window **window, uint32_t buckets, int64_t bucket_ms, int64_t time_ms, int64_t now_ms);
 bool window_add_sum(struct window **window, uint32_t buckets, int64_t bucket_ms, int64_t time_ms, int64_t now_ms, double amount);
 
@@ -23,7 +29,10 @@ double window_sum(const struct window *window, uint32_t buckets, int64_t bucket_
 void window_clear(struct window **window);
 size_t window_size(const struct window *window); /* bytes allocated */
 
-/* For the codec: the newest bucket's number, and the buckets from the oldest. */
+/*
+ * For the codec: how many buckets, the newest one's number, and their amounts from the oldest on in `*counts` or `*sums`; the other is NULL.
+ * Restored from the oldest on, one call each that is not 0.
+ */
 size_t window_buckets(const struct window *window, int64_t *newest, const double **sums, const int64_t **counts);
-void window_restore(struct window **window, uint32_t buckets, int64_t bucket_ms, int64_t bucket, int64_t count, double sum);
+void window_restore(struct window **window, bool is_sum, int64_t bucket, int64_t count, double sum);
 #endif

@@ -1,0 +1,215 @@
+/* The description of a layout, written and read: state/codec.h has its form. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/arena.h"
+#include "core/mp.h"
+#include "state/codec.h"
+#include "state/heap.h"
+#include "state/pack.h"
+
+/* A description is foreign bytes: bounds that no layout of ours comes near, so that none can ask for all memory. */
+#define MACHINES_MAX    1024
+#define VARIABLES_MAX   65536
+#define TIMER_WORDS_MAX 1024
+#define MAX_MAX         (1u << 24)
+
+/* ---- writing */
+
+static void add_head(struct buf *out, uint32_t count)
+{
+    char *p = buf_reserve(out, PACK_HEAD_MAX);
+    out->size += (size_t)(pack_array(p, count) - p);
+}
+
+static void add_number(struct buf *out, int64_t value)
+{
+    char *p = buf_reserve(out, PACK_NUMBER_MAX);
+    out->size += (size_t)(pack_int(p, value) - p);
+}
+
+static void add_text(struct buf *out, struct slice text)
+{
+    char *p = buf_reserve(out, PACK_HEAD_MAX + text.size);
+    out->size += (size_t)(pack_text(p, text) - p);
+}
+
+static const char *type_name(const struct layout_variable *variable)
+{
+    switch (variable->type) {
+    case LAYOUT_BOOL:
+        return "bool";
+    case LAYOUT_INT:
+        return "int";
+    case LAYOUT_DOUBLE:
+        return "double";
+    case LAYOUT_STRING:
+        return "string";
+    case LAYOUT_TIMESTAMP:
+        return "timestamp";
+    case LAYOUT_LINE_ITEMS:
+        return "line_items";
+    case LAYOUT_SET:
+        return "set";
+    case LAYOUT_COUNTER:
+        return "counter";
+    case LAYOUT_WINDOW:
+        return variable->window_is_sum ? "window_sum" : "window_count";
+    }
+    return "";
+}
+
+static void add_variable(struct buf *out, const struct layout_variable *variable)
+{
+    bool is_scalar = variable->type == LAYOUT_BOOL || variable->type == LAYOUT_INT ||
+                     variable->type == LAYOUT_DOUBLE || variable->type == LAYOUT_TIMESTAMP;
+    add_head(out, 4);
+    add_text(out, variable->name);
+    add_text(out, slice_of(type_name(variable)));
+    add_number(out, is_scalar ? 0 : variable->max);
+    add_number(out, variable->type == LAYOUT_WINDOW ? variable->bucket_ms : 0);
+}
+
+static void add_machine(struct buf *out, const struct layout_machine *machine)
+{
+    add_head(out, 4 + machine->variable_count);
+    add_text(out, machine->name);
+    add_head(out, machine->state_count);
+    for (uint32_t s = 0; s < machine->state_count; s++)
+        add_text(out, machine->states[s]);
+    add_number(out, machine->initial);
+    add_number(out, machine->timer_words);
+    for (uint32_t v = 0; v < machine->variable_count; v++)
+        add_variable(out, &machine->variables[v]);
+}
+
+void codec_layout_describe(const struct layout *layout, struct buf *out)
+{
+    add_head(out, layout->machine_count);
+    for (uint32_t m = 0; m < layout->machine_count; m++)
+        add_machine(out, &layout->machines[m]);
+}
+
+/* ---- reading: everything that is made lies in the layout's own arena, freed with it */
+
+struct owned_layout {
+    struct layout layout; /* must be first */
+    struct arena arena;
+};
+
+static bool read_array(struct mp *mp, uint32_t least, uint32_t most, uint32_t *count)
+{
+    struct mp_token token;
+    if (!mp_read(mp, &token) || token.kind != MP_ARRAY)
+        return false;
+    *count = token.count;
+    return token.count >= least && token.count <= most;
+}
+
+static bool read_number(struct mp *mp, int64_t most, int64_t *value)
+{
+    struct mp_token token;
+    if (!mp_read(mp, &token) || token.kind != MP_INT)
+        return false;
+    *value = token.i;
+    return token.i >= 0 && token.i <= most;
+}
+
+static bool read_text(struct mp *mp, struct arena *arena, struct slice *text)
+{
+    struct mp_token token;
+    if (!mp_read(mp, &token) || token.kind != MP_STR)
+        return false;
+    *text = arena_copy(arena, token.bytes);
+    return true;
+}
+
+static bool read_type(struct slice name, struct layout_variable *variable)
+{
+    variable->window_is_sum = slice_is(name, "window_sum");
+    for (int type = LAYOUT_BOOL; type <= LAYOUT_WINDOW; type++) {
+        variable->type = (enum layout_type)type;
+        if (slice_is(name, type_name(variable)))
+            return true;
+    }
+    return false;
+}
+
+static bool read_variable(struct mp *mp, struct arena *arena, struct layout_variable *variable)
+{
+    uint32_t count;
+    int64_t max;
+    struct slice type;
+    if (!read_array(mp, 4, 4, &count) || !read_text(mp, arena, &variable->name) ||
+        !read_text(mp, arena, &type) || !read_type(type, variable) ||
+        !read_number(mp, MAX_MAX, &max) || !read_number(mp, INT64_MAX, &variable->bucket_ms))
+        return false;
+    variable->max = (uint32_t)max;
+    return variable->type != LAYOUT_WINDOW || variable->bucket_ms > 0;
+}
+
+static bool read_states(struct mp *mp, struct arena *arena, struct layout_machine *machine)
+{
+    if (!read_array(mp, 1, UINT16_MAX, &machine->state_count))
+        return false;
+    struct slice *states = arena_calloc(arena, machine->state_count, sizeof(*states));
+    for (uint32_t s = 0; s < machine->state_count; s++)
+        if (!read_text(mp, arena, &states[s]))
+            return false;
+    machine->states = states;
+    return true;
+}
+
+static bool read_machine(struct mp *mp, struct arena *arena, struct layout_machine *machine)
+{
+    uint32_t count;
+    int64_t initial, timer_words;
+    if (!read_array(mp, 4, 4 + VARIABLES_MAX, &count) || !read_text(mp, arena, &machine->name) ||
+        !read_states(mp, arena, machine) || !read_number(mp, machine->state_count - 1, &initial) ||
+        !read_number(mp, TIMER_WORDS_MAX, &timer_words))
+        return false;
+    machine->initial = (uint32_t)initial;
+    machine->timer_words = (uint32_t)timer_words;
+    machine->variable_count = count - 4;
+    struct layout_variable *variables =
+        arena_calloc(arena, machine->variable_count, sizeof(*variables));
+    for (uint32_t v = 0; v < machine->variable_count; v++)
+        if (!read_variable(mp, arena, &variables[v]))
+            return false;
+    machine->variables = variables;
+    return true;
+}
+
+static bool read_layout(struct mp *mp, struct arena *arena, struct layout *layout)
+{
+    if (!read_array(mp, 0, MACHINES_MAX, &layout->machine_count))
+        return false;
+    struct layout_machine *machines = arena_calloc(arena, layout->machine_count, sizeof(*machines));
+    for (uint32_t m = 0; m < layout->machine_count; m++)
+        if (!read_machine(mp, arena, &machines[m]))
+            return false;
+    if (mp->pos != mp->end)
+        return false;
+    layout_seal(layout, machines);
+    return true;
+}
+
+struct layout *codec_layout_read(struct slice description)
+{
+    struct owned_layout *owned = heap_new(sizeof(*owned));
+    arena_init(&owned->arena);
+    struct mp mp = mp_of(description);
+    if (read_layout(&mp, &owned->arena, &owned->layout))
+        return &owned->layout;
+    codec_layout_free(&owned->layout);
+    return NULL;
+}
+
+void codec_layout_free(struct layout *layout)
+{
+    if (!layout)
+        return;
+    struct owned_layout *owned = (struct owned_layout *)(void *)layout;
+    arena_fini(&owned->arena);
+    free(owned);
+}

@@ -1,0 +1,382 @@
+#include "state/customer.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/check.h"
+#include "core/utf8.h"
+#include "state/heap.h"
+#include "state/items.h"
+#include "state/texts.h"
+#include "state/window.h"
+
+struct customer_string {
+    uint32_t size;
+    char bytes[];
+};
+
+/* A look-up of ids is a scan of two cache lines; a map would cost more than it saves. */
+static_assert(CUSTOMER_IDS_MAX * sizeof(uint64_t) <= 128, "the ring of ids stays small");
+static_assert(CUSTOMER_KEY_SIZE_MAX <= UINT8_MAX, "key_size holds a key's size");
+static_assert(CUSTOMER_FIRED_MAX <= UINT8_MAX, "fired_count holds their number");
+
+/* ---- where the parts lie: machines (2-aligned), slots and timer words (8-aligned), key */
+
+static size_t slots_offset(const struct layout *layout)
+{
+    size_t machines_end = offsetof(struct customer, machines) +
+                          layout->machine_count * sizeof(struct customer_machine);
+    return (machines_end + 7) & ~(size_t)7;
+}
+
+static size_t words_offset(const struct layout *layout)
+{
+    return slots_offset(layout) + layout->slot_count * sizeof(union customer_slot);
+}
+
+static size_t key_offset(const struct layout *layout)
+{
+    return words_offset(layout) + layout->timer_word_count * sizeof(uint64_t);
+}
+
+/* The struct's own size counts too: a layout without machines may end before its padding does. */
+static size_t fixed_size(const struct layout *layout, size_t key_size)
+{
+    size_t size = key_offset(layout) + key_size;
+    return size < sizeof(struct customer) ? sizeof(struct customer) : size;
+}
+
+static char *at_offset(const struct customer *customer, size_t offset)
+{
+    return (char *)(uintptr_t)customer + offset;
+}
+
+struct slice customer_key(const struct layout *layout, const struct customer *customer)
+{
+    return (struct slice){at_offset(customer, key_offset(layout)), customer->key_size};
+}
+
+struct customer_machine *customer_machines(const struct customer *customer)
+{
+    return (struct customer_machine *)(void *)at_offset(customer,
+                                                        offsetof(struct customer, machines));
+}
+
+union customer_slot *customer_slots(const struct layout *layout, const struct customer *customer)
+{
+    return (union customer_slot *)(void *)at_offset(customer, slots_offset(layout));
+}
+
+uint64_t *customer_timer_words(const struct layout *layout, const struct customer *customer,
+                               uint32_t machine)
+{
+    size_t word = layout->machines[machine].timer_word_first;
+    return (uint64_t *)(void *)at_offset(customer, words_offset(layout)) + word;
+}
+
+/* ---- life */
+
+static void begin(const struct layout *layout, struct customer *customer, int64_t now_ms)
+{
+    customer->clock_ms = now_ms;
+    customer->last_seen_ms = now_ms;
+    customer->order_hash = 0;
+    customer->deadline_ms = CUSTOMER_NEVER;
+    union customer_slot *slots = customer_slots(layout, customer);
+    for (uint32_t m = 0; m < layout->machine_count; m++) {
+        const struct layout_machine *machine = &layout->machines[m];
+        customer_machines(customer)[m] = (struct customer_machine){now_ms, (uint16_t)machine->initial};
+        for (uint32_t v = 0; v < machine->variable_count; v++)
+            customer_clear(&machine->variables[v], &slots[machine->variable_first + v]);
+    }
+    memset(at_offset(customer, words_offset(layout)), 0,
+           layout->timer_word_count * sizeof(uint64_t));
+}
+
+struct customer *customer_new(const struct layout *layout, struct slice key, int64_t now_ms)
+{
+    CHECK(key.size >= 1 && key.size <= CUSTOMER_KEY_SIZE_MAX);
+    struct customer *customer = heap_new(fixed_size(layout, key.size));
+    customer->stored_deadline_ms = CUSTOMER_NEVER;
+    customer->timer_index = CUSTOMER_NO_TIMER;
+    customer->key_size = (uint8_t)key.size;
+    memcpy(at_offset(customer, key_offset(layout)), key.data, key.size);
+    begin(layout, customer, now_ms);
+    return customer;
+}
+
+static void free_history(struct customer *customer)
+{
+    if (customer->history)
+        free(customer->history->fired);
+    free(customer->history);
+    customer->history = NULL;
+}
+
+static void clear_variables(const struct layout *layout, struct customer *customer)
+{
+    union customer_slot *slots = customer_slots(layout, customer);
+    for (uint32_t m = 0; m < layout->machine_count; m++) {
+        const struct layout_machine *machine = &layout->machines[m];
+        for (uint32_t v = 0; v < machine->variable_count; v++)
+            customer_clear(&machine->variables[v], &slots[machine->variable_first + v]);
+    }
+}
+
+void customer_free(const struct layout *layout, struct customer *customer)
+{
+    if (!customer)
+        return;
+    clear_variables(layout, customer);
+    free_history(customer);
+    free(customer);
+}
+
+void customer_restart(const struct layout *layout, struct customer *customer, int64_t now_ms)
+{
+    free_history(customer);
+    begin(layout, customer, now_ms); /* clears the variables */
+}
+
+/* ---- variables */
+
+struct slice customer_string_get(union customer_slot slot)
+{
+    if (!slot.string)
+        return (struct slice){NULL, 0};
+    return (struct slice){slot.string->bytes, slot.string->size};
+}
+
+void customer_string_set(union customer_slot *slot, struct slice text, uint32_t max)
+{
+    text = utf8_cut(text, max);
+    if (text.size == 0) {
+        free(slot->string);
+        slot->string = NULL;
+        return;
+    }
+    struct customer_string *string = slot->string;
+    if (!string || string->size != text.size) {
+        /* Not realloc: the text may lie in the string that it replaces. */
+        string = heap_grow(NULL, sizeof(*string) + text.size);
+        string->size = (uint32_t)text.size;
+    }
+    memmove(string->bytes, text.data, text.size);
+    if (string != slot->string)
+        free(slot->string);
+    slot->string = string;
+}
+
+struct value customer_value(const struct layout_variable *variable, const union customer_slot *slot,
+                            int64_t now_ms)
+{
+    switch (variable->type) {
+    case LAYOUT_BOOL:
+        return value_bool(slot->b);
+    case LAYOUT_INT:
+        return value_int(slot->i);
+    case LAYOUT_DOUBLE:
+        return value_double(slot->d);
+    case LAYOUT_STRING:
+        return value_string(customer_string_get(*slot));
+    case LAYOUT_TIMESTAMP:
+        return slot->i == CUSTOMER_NO_TIME ? value_null() : value_timestamp_ms(slot->i);
+    case LAYOUT_LINE_ITEMS:
+        return items_value(slot->items);
+    case LAYOUT_SET:
+        return texts_set_value(slot->texts);
+    case LAYOUT_COUNTER:
+        return texts_counter_value(slot->texts);
+    case LAYOUT_WINDOW:
+        if (variable->window_is_sum)
+            return value_double(
+                window_sum(slot->window, variable->max, variable->bucket_ms, now_ms));
+        return value_int(window_count(slot->window, variable->max, variable->bucket_ms, now_ms));
+    }
+    return value_null();
+}
+
+void customer_clear(const struct layout_variable *variable, union customer_slot *slot)
+{
+    switch (variable->type) {
+    case LAYOUT_BOOL:
+    case LAYOUT_INT:
+    case LAYOUT_DOUBLE:
+        *slot = (union customer_slot){.i = 0};
+        return;
+    case LAYOUT_STRING:
+        free(slot->string);
+        slot->string = NULL;
+        return;
+    case LAYOUT_TIMESTAMP:
+        slot->i = CUSTOMER_NO_TIME;
+        return;
+    case LAYOUT_LINE_ITEMS:
+        items_clear(&slot->items);
+        return;
+    case LAYOUT_SET:
+    case LAYOUT_COUNTER:
+        texts_clear(&slot->texts);
+        return;
+    case LAYOUT_WINDOW:
+        window_clear(&slot->window);
+        return;
+    }
+}
+
+/* ---- history */
+
+static size_t history_size(uint32_t id_capacity)
+{
+    return offsetof(struct customer_history, ids) + id_capacity * sizeof(uint64_t);
+}
+
+/* Room for ids 1, 3, 7, 16: with the head these fill malloc's sizes of 24, 40, 72 and 144 bytes. */
+static uint32_t grown_id_capacity(uint32_t capacity)
+{
+    uint32_t grown = 2 * capacity + 1;
+    return grown > 7 ? CUSTOMER_IDS_MAX : grown;
+}
+
+static struct customer_history *history_with(struct customer *customer, uint32_t id_capacity)
+{
+    struct customer_history *history = customer->history;
+    if (history && history->id_capacity >= id_capacity)
+        return history;
+    bool is_new = !history;
+    history = heap_grow(history, history_size(id_capacity));
+    if (is_new)
+        memset(history, 0, offsetof(struct customer_history, ids));
+    history->id_capacity = (uint8_t)id_capacity;
+    customer->history = history;
+    return history;
+}
+
+/* Until the ring is full, entries lie in the order of arrival and id_next is their number. */
+void customer_id_restore(struct customer *customer, uint64_t id_hash)
+{
+    uint32_t capacity = customer->history ? customer->history->id_capacity : 0;
+    uint32_t count = customer->history ? customer->history->id_count : 0;
+    if (count == capacity && capacity < CUSTOMER_IDS_MAX)
+        capacity = grown_id_capacity(capacity);
+    struct customer_history *history = history_with(customer, capacity);
+    history->ids[history->id_next] = id_hash;
+    history->id_next = (uint8_t)((history->id_next + 1) % CUSTOMER_IDS_MAX);
+    if (history->id_count < CUSTOMER_IDS_MAX)
+        history->id_count++;
+}
+
+bool customer_id_seen(struct customer *customer, uint64_t id_hash)
+{
+    const struct customer_history *history = customer->history;
+    for (uint32_t i = 0; history && i < history->id_count; i++)
+        if (history->ids[i] == id_hash)
+            return true;
+    customer_id_restore(customer, id_hash);
+    return false;
+}
+
+uint32_t customer_id_count(const struct customer *customer)
+{
+    return customer->history ? customer->history->id_count : 0;
+}
+
+uint64_t customer_id_at(const struct customer *customer, uint32_t index)
+{
+    const struct customer_history *history = customer->history;
+    uint32_t oldest = history->id_count == CUSTOMER_IDS_MAX ? history->id_next : 0;
+    return history->ids[(oldest + index) % CUSTOMER_IDS_MAX];
+}
+
+bool customer_fired_alive(const struct customer *customer, const struct customer_fired *fired)
+{
+    return fired->deadline_ms > customer->last_seen_ms &&
+           fired->deadline_ms > customer_machines(customer)[fired->machine].entered_ms;
+}
+
+static void drop_dead(const struct customer *customer, struct customer_history *history)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < history->fired_count; i++)
+        if (customer_fired_alive(customer, &history->fired[i]))
+            history->fired[kept++] = history->fired[i];
+    history->fired_count = (uint8_t)kept;
+}
+
+static void drop_earliest(struct customer_history *history)
+{
+    uint32_t earliest = 0;
+    for (uint32_t i = 1; i < history->fired_count; i++)
+        if (history->fired[i].deadline_ms < history->fired[earliest].deadline_ms)
+            earliest = i;
+    memmove(&history->fired[earliest], &history->fired[earliest + 1],
+            (history->fired_count - earliest - 1u) * sizeof(*history->fired));
+    history->fired_count--;
+}
+
+void customer_fired_restore(struct customer *customer, struct customer_fired fired)
+{
+    struct customer_history *history = history_with(customer, 0);
+    if (history->fired_count == CUSTOMER_FIRED_MAX)
+        drop_earliest(history);
+    if (history->fired_count == history->fired_capacity) {
+        uint32_t capacity = history->fired_capacity ? 2u * history->fired_capacity : 1;
+        if (capacity > CUSTOMER_FIRED_MAX)
+            capacity = CUSTOMER_FIRED_MAX;
+        history->fired = heap_grow(history->fired, capacity * sizeof(fired));
+        history->fired_capacity = (uint8_t)capacity;
+    }
+    history->fired[history->fired_count++] = fired;
+}
+
+uint32_t customer_fired_rank(struct customer *customer, uint32_t machine, int64_t deadline_ms)
+{
+    struct customer_history *history = customer->history;
+    for (uint32_t i = 0; history && i < history->fired_count; i++)
+        if (history->fired[i].machine == machine && history->fired[i].deadline_ms == deadline_ms)
+            return history->fired[i].rank_next++;
+    if (history)
+        drop_dead(customer, history);
+    customer_fired_restore(customer, (struct customer_fired){deadline_ms, machine, 1});
+    return 0;
+}
+
+/* ---- size */
+
+static size_t container_size(const struct layout_variable *variable, const union customer_slot *slot)
+{
+    switch (variable->type) {
+    case LAYOUT_BOOL:
+    case LAYOUT_INT:
+    case LAYOUT_DOUBLE:
+    case LAYOUT_TIMESTAMP:
+        return 0;
+    case LAYOUT_STRING:
+        return slot->string ? sizeof(*slot->string) + slot->string->size : 0;
+    case LAYOUT_LINE_ITEMS:
+        return items_size(slot->items);
+    case LAYOUT_SET:
+    case LAYOUT_COUNTER:
+        return texts_size(slot->texts);
+    case LAYOUT_WINDOW:
+        return window_size(slot->window);
+    }
+    return 0;
+}
+
+size_t customer_size(const struct layout *layout, const struct customer *customer)
+{
+    size_t size = fixed_size(layout, customer->key_size);
+    const struct customer_history *history = customer->history;
+    if (history)
+        size += history_size(history->id_capacity) +
+                history->fired_capacity * sizeof(struct customer_fired);
+    const union customer_slot *slots = customer_slots(layout, customer);
+    for (uint32_t m = 0; m < layout->machine_count; m++) {
+        const struct layout_machine *machine = &layout->machines[m];
+        for (uint32_t v = 0; v < machine->variable_count; v++)
+            size += container_size(&machine->variables[v], &slots[machine->variable_first + v]);
+    }
+    return size;
+}

@@ -1,0 +1,127 @@
+/*
+ * state/pack.h - writing msgpack to a place that has room.
+ *
+ * A record is written at every checkpoint that its customer is in; msgpack-c's packer, one call-back a token, costs
+ * several times as much. These write the same bytes (test_codec.c compares), always the shortest form, and return the
+ * place behind. The caller has made room: PACK_NUMBER_MAX bytes for a number, PACK_HEAD_MAX for a head.
+ */
+#ifndef STATE_PACK_H
+#define STATE_PACK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "core/slice.h"
+
+#define PACK_NUMBER_MAX 9
+#define PACK_HEAD_MAX   5
+
+static inline char *pack_byte(char *p, unsigned value)
+{
+    *p = (char)(unsigned char)value;
+    return p + 1;
+}
+
+/* The low `size` bytes, the greatest first. */
+static inline char *pack_big_endian(char *p, uint64_t value, unsigned size)
+{
+    for (unsigned i = 0; i < size; i++)
+        p[i] = (char)(unsigned char)(value >> (8 * (size - 1 - i)));
+    return p + size;
+}
+
+static inline char *pack_nil(char *p)
+{
+    return pack_byte(p, 0xc0);
+}
+
+static inline char *pack_bool(char *p, bool value)
+{
+    return pack_byte(p, value ? 0xc3 : 0xc2);
+}
+
+static inline char *pack_uint(char *p, uint64_t value)
+{
+    if (value < 0x80)
+        return pack_byte(p, (unsigned)value);
+    if (value <= UINT8_MAX)
+        return pack_big_endian(pack_byte(p, 0xcc), value, 1);
+    if (value <= UINT16_MAX)
+        return pack_big_endian(pack_byte(p, 0xcd), value, 2);
+    if (value <= UINT32_MAX)
+        return pack_big_endian(pack_byte(p, 0xce), value, 4);
+    return pack_big_endian(pack_byte(p, 0xcf), value, 8);
+}
+
+static inline char *pack_int(char *p, int64_t value)
+{
+    if (value >= 0)
+        return pack_uint(p, (uint64_t)value);
+    if (value >= -32)
+        return pack_byte(p, (unsigned)(value & 0xff));
+    if (value >= INT8_MIN)
+        return pack_big_endian(pack_byte(p, 0xd0), (uint64_t)value, 1);
+    if (value >= INT16_MIN)
+        return pack_big_endian(pack_byte(p, 0xd1), (uint64_t)value, 2);
+    if (value >= INT32_MIN)
+        return pack_big_endian(pack_byte(p, 0xd2), (uint64_t)value, 4);
+    return pack_big_endian(pack_byte(p, 0xd3), (uint64_t)value, 8);
+}
+
+static inline char *pack_double(char *p, double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof(bits));
+    return pack_big_endian(pack_byte(p, 0xcb), bits, 8);
+}
+
+/* Heads of arrays (0x90, 0xdc) and maps (0x80, 0xde). */
+static inline char *pack_head(char *p, unsigned fix, unsigned code16, uint32_t count)
+{
+    if (count < 16)
+        return pack_byte(p, fix | count);
+    if (count <= UINT16_MAX)
+        return pack_big_endian(pack_byte(p, code16), count, 2);
+    return pack_big_endian(pack_byte(p, code16 + 1), count, 4);
+}
+
+static inline char *pack_array(char *p, uint32_t count)
+{
+    return pack_head(p, 0x90, 0xdc, count);
+}
+
+static inline char *pack_map(char *p, uint32_t count)
+{
+    return pack_head(p, 0x80, 0xde, count);
+}
+
+static inline char *pack_bin_head(char *p, uint32_t size)
+{
+    if (size <= UINT8_MAX)
+        return pack_big_endian(pack_byte(p, 0xc4), size, 1);
+    if (size <= UINT16_MAX)
+        return pack_big_endian(pack_byte(p, 0xc5), size, 2);
+    return pack_big_endian(pack_byte(p, 0xc6), size, 4);
+}
+
+static inline char *pack_text_head(char *p, uint32_t size)
+{
+    if (size < 32)
+        return pack_byte(p, 0xa0 | size);
+    if (size <= UINT8_MAX)
+        return pack_big_endian(pack_byte(p, 0xd9), size, 1);
+    if (size <= UINT16_MAX)
+        return pack_big_endian(pack_byte(p, 0xda), size, 2);
+    return pack_big_endian(pack_byte(p, 0xdb), size, 4);
+}
+
+/* Room for PACK_HEAD_MAX + text.size. */
+static inline char *pack_text(char *p, struct slice text)
+{
+    p = pack_text_head(p, (uint32_t)text.size);
+    if (text.size)
+        memcpy(p, text.data, text.size);
+    return p + text.size;
+}
+#endif
