@@ -23,6 +23,7 @@ struct yaml_node {
     enum yaml_kind kind;
     struct diag_pos at;
     bool quoted;        /* scalar: '…' or "…" or a block */
+    bool verbatim;      /* scalar: stands in its line byte for byte; for yaml_pos_in() */
     struct slice text;  /* scalar; NUL-terminated behind the slice */
     size_t count;       /* elements, or pairs */
     const struct yaml_node *const *items; /* sequence: elements; mapping: values */
@@ -31,7 +32,11 @@ struct yaml_node {
 
 struct yaml_file;
 
-/* NULL where the file can't be read or is no YAML; what was wrong is in `diag`. Free with yaml_free(). */
+/*
+ * NULL where the file can't be read or is no YAML; what was wrong is in `diag`. A tag, a duplicate key, a merge
+ * key and a key that is no text are errors in `diag` too, but the tree is given, without the refused pairs, so
+ * that one run finds all mistakes: look at diag->error_count as well. Free with yaml_free().
+ */
 struct yaml_file *yaml_load(const char *path, struct diag *diag);
 
 /* The same from memory; `name` is what positions say. */
@@ -39,7 +44,13 @@ struct yaml_file *yaml_parse(const char *name, struct slice text, struct diag *d
 
 const struct yaml_node *yaml_root(const struct yaml_file *file);
 struct slice yaml_source(const struct yaml_file *file); /* the file's bytes */
-void yaml_free(struct yaml_file *file);
+
+/* Accepts NULL. libyaml exports a `yaml_free` of its own, so the symbol must have another name. */
+void yaml_close(struct yaml_file *file);
+static inline void yaml_free(struct yaml_file *file)
+{
+    yaml_close(file);
+}
 
 /* The value of a key, NULL where absent. */
 const struct yaml_node *yaml_get(const struct yaml_node *mapping, const char *key);
@@ -50,7 +61,8 @@ const struct yaml_node *yaml_get(const struct yaml_node *mapping, const char *ke
  */
 struct diag_pos yaml_pos_in(const struct yaml_node *scalar, size_t offset);
 
-/* A plain scalar as null, bool, number follows YAML 1.2's JSON schema; quoted ones are always text. */
+/* A plain scalar as null, bool, number follows YAML 1.2's JSON schema (null also `~` and nothing at all); quoted ones
+ * are always text. */
 bool yaml_is_null(const struct yaml_node *node);
 bool yaml_bool(const struct yaml_node *node, bool *value);
 #endif
