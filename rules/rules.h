@@ -75,6 +75,8 @@ struct rules_context {
     struct signal_list *signals; /* appended to */
     struct rules_stats *stats;   /* or NULL */
     struct rules_counters *counters;
+    uint32_t timers_max;   /* rules_step_timers() fires at most so many; 0: RULES_TIMERS_MAX */
+    uint32_t timers_fired; /* out: by the last rules_step_timers() */
 };
 
 /*
