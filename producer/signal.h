@@ -16,12 +16,14 @@ struct signal {
     struct slice customer;
     int64_t time_ms; /* now */
     struct slice machine, from, to;
-    struct slice cause; /* event name, `timer`, or the type of the signal that a cascade came from */
-    struct slice data;  /* one msgpack map */
-    bool is_timer;      /* from a timer: named by machine and deadline, else by the message */
+    struct slice
+        cause;         /* event name, `timer`, or the type of the signal that a cascade came from */
+    struct slice data; /* one msgpack map */
+    bool is_timer;     /* from a timer: named by machine and deadline, else by the message */
     struct slice timer_machine; /* of a timer's step: the machine whose timer it was */
     int64_t deadline_ms;
-    uint32_t rank;      /* of a timer's: over all with the same customer, machine, deadline; of an event's: by the caller */
+    uint32_t
+        rank; /* of a timer's: over all with the same customer, machine, deadline; of an event's: by the caller */
 };
 
 struct signal_list {
@@ -38,13 +40,15 @@ struct signal *signal_list_add(struct signal_list *list); /* cleared */
 enum signal_format { SIGNAL_JSON, SIGNAL_MSGPACK };
 
 /* Appends the value of section 7: a map of schema, type, customer, time, machine, from, to, cause, data. With `id` (size > 0) first, as backtest prints it. */
-void signal_encode(const struct signal *signal, enum signal_format format, struct slice id, struct buf *out);
+void signal_encode(const struct signal *signal, enum signal_format format, struct slice id,
+                   struct buf *out);
 
 /*
  * Appends the ce_id: TOPIC/PARTITION/OFFSET/RANK, or TOPIC/PARTITION/CUSTOMER/MACHINE/DEADLINE/RANK with CUSTOMER percent-encoded
  * (RFC 3986: all but unreserved characters).
  */
-void signal_add_id(const struct signal *signal, struct slice topic, int32_t partition, int64_t offset, struct buf *out);
+void signal_add_id(const struct signal *signal, struct slice topic, int32_t partition,
+                   int64_t offset, struct buf *out);
 
 /* Topics by type pattern, in the file's order; `*` stands for any run of characters. -1 where none matches. */
 struct signal_route {
