@@ -66,6 +66,9 @@ struct rules_stats {
 /* Where a machine's counters begin in them; with machine = machine_count the total. */
 size_t rules_stats_state(const struct rules *rules, uint32_t machine, uint32_t state);
 size_t rules_stats_transition(const struct rules *rules, uint32_t machine, uint32_t from, uint32_t to);
+/* Their names in P:stats: MACHINE/STATE and MACHINE/FROM>TO. */
+struct slice rules_stats_state_field(const struct rules *rules, uint32_t machine, uint32_t state);
+struct slice rules_stats_transition_field(const struct rules *rules, uint32_t machine, uint32_t from, uint32_t to);
 
 /* What a step works with. One per worker; `stats` changes with the partition. */
 struct rules_context {
