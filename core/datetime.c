@@ -1,6 +1,7 @@
 #include "core/datetime.h"
 
 #include <stddef.h>
+#include <stdio.h>
 
 #define SECONDS_PER_DAY INT64_C(86400)
 #define DAYS_PER_ERA    INT64_C(146097) /* 400 years */
@@ -283,4 +284,19 @@ bool duration_parse_ms(struct slice text, int64_t *ms)
     }
     *ms = total;
     return true;
+}
+
+int duration_format_ms(int64_t ms, char out[32])
+{
+    int length = 0;
+    if (ms <= 0)
+        return snprintf(out, 32, "0s");
+    for (size_t i = 0; i < UNIT_COUNT; i++) {
+        int64_t count = ms / units[i].ms;
+        ms %= units[i].ms;
+        if (count > 0) /* at most 107374182400d23h59m59s999ms */
+            length += snprintf(out + length, 32 - (size_t)length, "%lld%s", (long long)count,
+                               units[i].name);
+    }
+    return length;
 }

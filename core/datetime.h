@@ -52,4 +52,7 @@ int datetime_format(int64_t seconds, uint32_t nanos, char out[40]);
  * False where it is not one or overflows.
  */
 bool duration_parse_ms(struct slice text, int64_t *ms);
+
+/* The text that duration_parse_ms() reads as `ms` (>= 0): `1h30m`, `0s`. Returns the length. */
+int duration_format_ms(int64_t ms, char out[32]);
 #endif

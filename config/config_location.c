@@ -1,0 +1,111 @@
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config/config_loader.h"
+
+/*
+ * Where shipped files are: beside the configuration, installed, or in the source tree of a build that is not
+ * installed. In this order, so that what lies beside the configuration always wins.
+ */
+static const char *const shipped_folders[] = {
+    STAGECOACH_DATA_DIR,
+    STAGECOACH_SOURCE_DIR "/config",
+};
+#define SHIPPED_COUNT (sizeof(shipped_folders) / sizeof(shipped_folders[0]))
+
+static const char *join(struct loader *loader, struct slice folder, const char *path)
+{
+    struct arena *arena = &loader->config->arena;
+    if (path[0] == '/' || folder.size == 0)
+        return arena_printf(arena, "%s", path).data;
+    return arena_printf(arena, "%.*s/%s", (int)folder.size, folder.data, path).data;
+}
+
+/* Empty where the file lies in the working directory. */
+static struct slice own_folder(const struct config *config)
+{
+    const char *slash = strrchr(config->path, '/');
+    if (slash == config->path)
+        return SLICE("/.");
+    return (struct slice){config->path, slash ? (size_t)(slash - config->path) : 0};
+}
+
+const char *config_location(struct loader *loader, const char *path)
+{
+    return join(loader, own_folder(loader->config), path);
+}
+
+static bool is_readable(const char *path)
+{
+    return access(path, R_OK) == 0;
+}
+
+/* A file of ours: beside the configuration, or where it was shipped. NULL where it is nowhere. */
+static const char *find_shipped(struct loader *loader, const char *path)
+{
+    const char *found = config_location(loader, path);
+    if (is_readable(found))
+        return found;
+    for (size_t i = 0; i < SHIPPED_COUNT; i++) {
+        found = join(loader, slice_of(shipped_folders[i]), path);
+        if (is_readable(found))
+            return found;
+    }
+    return NULL;
+}
+
+static bool is_path(const char *schema)
+{
+    size_t size = strlen(schema);
+    return strchr(schema, '/') || (size > 5 && strcmp(schema + size - 5, ".yaml") == 0);
+}
+
+static void resolve_schema(struct loader *loader)
+{
+    struct config *config = loader->config;
+    struct diag_pos at = config_pos(config, "events.schema");
+    if (!config->schema)
+        return;
+    if (is_path(config->schema)) {
+        config->schema_path = config_location(loader, config->schema);
+        if (!is_readable(config->schema_path))
+            diag_error(loader->diag, at, "%s can't be read: %s", config->schema_path,
+                       strerror(errno));
+        return;
+    }
+    struct slice file = arena_printf(&config->arena, "schemas/%s.yaml", config->schema);
+    config->schema_path = find_shipped(loader, file.data);
+    if (config->schema_path)
+        return;
+    static const char *const shipped[] = {"segment", "rees46", "retailrocket",
+                                          "taobao",  "otto",   "ga4"};
+    const char *nearest = diag_nearest(config->schema, shipped, sizeof(shipped) / sizeof(*shipped));
+    diag_error(loader->diag, at, "there is no schema '%s', neither as %s nor in %s%s%s%s",
+               config->schema, config_location(loader, file.data), STAGECOACH_DATA_DIR,
+               nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+}
+
+/* The default machines are shipped ones; those that somebody names lie where that says. */
+static void resolve_machines(struct loader *loader)
+{
+    struct config *config = loader->config;
+    size_t count = config->machines.count;
+    bool is_default = !config->nodes[config_key_find("machines")];
+    const char **paths = arena_calloc(&config->arena, count, sizeof(*paths));
+    for (size_t i = 0; i < count; i++) {
+        const char *wanted = config->machines.items[i];
+        const char *shipped = is_default ? find_shipped(loader, wanted) : NULL;
+        paths[i] = shipped ? shipped : config_location(loader, wanted);
+        if (!is_readable(paths[i]))
+            diag_error(loader->diag, config->machines.at[i], "%s can't be read: %s", paths[i],
+                       strerror(errno));
+    }
+    config->machines.items = paths;
+}
+
+void config_locations_resolve(struct loader *loader)
+{
+    resolve_schema(loader);
+    resolve_machines(loader);
+}
