@@ -10,8 +10,7 @@
 #include "config/config.h"
 #include "consumer/source.h"
 
-#define SOURCE_BATCH_MAX 2000
-
 /* NULL on error. `config` and `listener` outlive the source. `worker` numbers the workers of this process from 0. */
-struct source *source_kafka_open(const struct config *config, unsigned worker, const struct source_listener *listener, struct errinfo *info);
+struct source *source_kafka_open(const struct config *config, unsigned worker,
+                                 const struct source_listener *listener, struct errinfo *info);
 #endif
