@@ -86,7 +86,8 @@ static void begin(const struct layout *layout, struct customer *customer, int64_
     union customer_slot *slots = customer_slots(layout, customer);
     for (uint32_t m = 0; m < layout->machine_count; m++) {
         const struct layout_machine *machine = &layout->machines[m];
-        customer_machines(customer)[m] = (struct customer_machine){now_ms, (uint16_t)machine->initial};
+        customer_machines(customer)[m] =
+            (struct customer_machine){now_ms, (uint16_t)machine->initial};
         for (uint32_t v = 0; v < machine->variable_count; v++)
             customer_clear(&machine->variables[v], &slots[machine->variable_first + v]);
     }
@@ -344,7 +345,8 @@ uint32_t customer_fired_rank(struct customer *customer, uint32_t machine, int64_
 
 /* ---- size */
 
-static size_t container_size(const struct layout_variable *variable, const union customer_slot *slot)
+static size_t container_size(const struct layout_variable *variable,
+                             const union customer_slot *slot)
 {
     switch (variable->type) {
     case LAYOUT_BOOL:

@@ -7,10 +7,6 @@
 #include "core/utf8.h"
 #include "state/heap.h"
 
-#define ID_SIZE_MAX 128
-#define NAME_SIZE_MAX 256
-#define CURRENCY_SIZE_MAX 16
-
 /* The id, and behind it the name, lie in the list's text at `text`. */
 struct line {
     double price;
@@ -31,7 +27,7 @@ struct items {
     uint32_t text_size, text_capacity;
     uint32_t text_live; /* of text_size, what lines use */
     uint8_t currency_size;
-    char currency[CURRENCY_SIZE_MAX];
+    char currency[ITEMS_CURRENCY_SIZE_MAX];
     struct line *lines;
     char *text;
 };
@@ -215,7 +211,7 @@ static void touch(struct items *items, uint32_t index, const struct items_line *
         line.has_price = true;
         line.price = change->price;
     }
-    struct slice name = utf8_cut(change->name, NAME_SIZE_MAX);
+    struct slice name = utf8_cut(change->name, ITEMS_NAME_SIZE_MAX);
     struct slice old = items_at(items, index).name;
     if (name.size == 0 || slice_equal(name, old)) {
         memmove(&items->lines[index], &items->lines[index + 1],
@@ -223,14 +219,24 @@ static void touch(struct items *items, uint32_t index, const struct items_line *
         items->lines[items->count - 1] = line;
         return;
     }
-    struct slice id = utf8_cut(change->product_id, ID_SIZE_MAX); /* not ours: that one may move */
+    struct slice id =
+        utf8_cut(change->product_id, ITEMS_ID_SIZE_MAX); /* not ours: that one may move */
     take_out(items, index);
     append(items, line, id, name);
 }
 
+static struct line line_of(const struct items_line *line)
+{
+    return (struct line){
+        .price = line->has_price ? line->price : 0,
+        .quantity = line->quantity,
+        .has_price = line->has_price,
+    };
+}
+
 bool items_add(struct items **items_at_slot, const struct items_line *line, uint32_t max)
 {
-    struct slice id = utf8_cut(line->product_id, ID_SIZE_MAX);
+    struct slice id = utf8_cut(line->product_id, ITEMS_ID_SIZE_MAX);
     if (max == 0 || id.size == 0)
         return max == 0;
     struct items *items = items_made(items_at_slot);
@@ -242,11 +248,13 @@ bool items_add(struct items **items_at_slot, const struct items_line *line, uint
     bool is_full = items->count >= max;
     if (is_full)
         take_out(items, 0);
-    struct line added = {.price = line->has_price ? line->price : 0,
-                         .quantity = line->quantity,
-                         .has_price = line->has_price};
-    append(items, added, id, utf8_cut(line->name, NAME_SIZE_MAX));
+    append(items, line_of(line), id, utf8_cut(line->name, ITEMS_NAME_SIZE_MAX));
     return is_full;
+}
+
+void items_restore(struct items **items, const struct items_line *line)
+{
+    append(items_made(items), line_of(line), line->product_id, line->name);
 }
 
 bool items_remove(struct items **items_at_slot, struct slice product_id, double quantity)
@@ -254,7 +262,7 @@ bool items_remove(struct items **items_at_slot, struct slice product_id, double 
     struct items *items = *items_at_slot;
     if (!items)
         return false;
-    uint32_t index = find(items, utf8_cut(product_id, ID_SIZE_MAX));
+    uint32_t index = find(items, utf8_cut(product_id, ITEMS_ID_SIZE_MAX));
     if (index == items->count)
         return false;
     double rest = quantity > 0 ? items->lines[index].quantity - quantity : 0;
@@ -273,7 +281,7 @@ void items_set_currency(struct items *items, struct slice currency)
 {
     if (!items)
         return;
-    currency = utf8_cut(currency, CURRENCY_SIZE_MAX);
+    currency = utf8_cut(currency, ITEMS_CURRENCY_SIZE_MAX);
     items->currency_size = (uint8_t)currency.size;
     if (currency.size)
         memmove(items->currency, currency.data, currency.size);

@@ -9,6 +9,10 @@
 
 #include "core/value.h"
 
+#define ITEMS_ID_SIZE_MAX       128
+#define ITEMS_NAME_SIZE_MAX     256
+#define ITEMS_CURRENCY_SIZE_MAX 16
+
 struct items;
 
 struct items_line {
@@ -40,6 +44,9 @@ double items_total(const struct items *items);
 /* Currency of the last event that changed the lines; size 0: none. At most 16 bytes. Forgotten with the last line. */
 struct slice items_currency(const struct items *items);
 void items_set_currency(struct items *items, struct slice currency);
+
+/* For the codec: appends without looking for a former one; id 1 to ITEMS_ID_SIZE_MAX bytes, name at most ITEMS_NAME_SIZE_MAX. */
+void items_restore(struct items **items, const struct items_line *line);
 
 struct value items_value(const struct items *items);
 size_t items_size(const struct items *items); /* bytes allocated */

@@ -7,8 +7,6 @@
 #include "core/utf8.h"
 #include "state/heap.h"
 
-#define TEXT_SIZE_MAX 128
-
 /*
  * Elements are never taken out one by one, so their text lies end to end: element i is text[ends[i - 1] .. ends[i]).
  * A counter's numbers lie beside; a set has none.
@@ -198,7 +196,7 @@ static void append(struct texts *texts, struct slice text, bool is_counter, int6
 
 enum texts_added texts_add(struct texts **texts_at_slot, struct slice text, uint32_t max)
 {
-    text = utf8_cut(text, TEXT_SIZE_MAX);
+    text = utf8_cut(text, TEXTS_TEXT_SIZE_MAX);
     if (text.size == 0)
         return TEXTS_THERE;
     if (texts_count(*texts_at_slot) && find(*texts_at_slot, text) < (*texts_at_slot)->count)
@@ -211,7 +209,7 @@ enum texts_added texts_add(struct texts **texts_at_slot, struct slice text, uint
 
 enum texts_added texts_count_up(struct texts **texts_at_slot, struct slice key, uint32_t max)
 {
-    key = utf8_cut(key, TEXT_SIZE_MAX);
+    key = utf8_cut(key, TEXTS_TEXT_SIZE_MAX);
     if (key.size == 0)
         return TEXTS_THERE;
     struct texts *texts = *texts_at_slot;

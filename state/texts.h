@@ -9,6 +9,8 @@
 
 #include "core/value.h"
 
+#define TEXTS_TEXT_SIZE_MAX 128
+
 struct texts;
 
 enum texts_added { TEXTS_ADDED, TEXTS_THERE, TEXTS_FULL };

@@ -4,7 +4,7 @@
  * An event moves its customer's idle deadline later, at every event. That costs nothing here: the entry stays where it is, as a
  * lower bound, and is put right when it comes to the top (timers_due()). Only an earlier deadline moves an entry at once.
  *
- * A 4-ary heap: half the levels of a binary one, and the four children lie in one cache line. Its position is kept in
+ * A 4-ary heap: half the levels of a binary one, the four children lie in one or two cache lines. The position is kept in
  * customer->timer_index, so that a customer can be taken out in the middle.
  *
  * Customers are borrowed: take them out before they are freed. Threads: none.

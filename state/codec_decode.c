@@ -1,0 +1,563 @@
+/*
+ * A record read: state/codec.h has its form.
+ *
+ * One way for all layouts: a plan says for each machine, state and variable on the wire where it goes in the current
+ * layout, or that it is gone. For the current layout itself the plan is the identity.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/mp.h"
+#include "core/utf8.h"
+#include "state/codec.h"
+#include "state/heap.h"
+#include "state/items.h"
+#include "state/texts.h"
+#include "state/window.h"
+
+#define GONE UINT32_MAX
+
+/* Times and counts of foreign bytes stay where sums of them can't overflow. */
+#define NUMBER_MAX (INT64_C(1) << 53)
+
+struct plan_variable {
+    const struct layout_variable *wire;
+    const struct layout_variable *here; /* NULL: gone, or of another type */
+    uint32_t slot;
+};
+
+struct plan_machine {
+    const struct layout_machine *wire;
+    uint32_t here;                   /* or GONE */
+    uint32_t *states;                /* owned; wire -> here, or GONE */
+    struct plan_variable *variables; /* owned */
+};
+
+struct plan {
+    uint64_t id;
+    struct layout *owned; /* of an older layout; NULL: the current one */
+    uint32_t machine_count;
+    struct plan_machine *machines; /* owned */
+};
+
+struct codec {
+    const struct layout *layout;
+    struct plan **plans; /* owned; the first is the current layout's */
+    size_t plan_count;
+};
+
+/* ---- plans */
+
+static uint32_t find_machine(const struct layout *layout, struct slice name)
+{
+    for (uint32_t m = 0; m < layout->machine_count; m++)
+        if (slice_equal(layout->machines[m].name, name))
+            return m;
+    return GONE;
+}
+
+static uint32_t find_state(const struct layout_machine *machine, struct slice name)
+{
+    for (uint32_t s = 0; s < machine->state_count; s++)
+        if (slice_equal(machine->states[s], name))
+            return s;
+    return GONE;
+}
+
+/* Buckets of another width can't be shared out; a count is not a sum. */
+static bool same_type(const struct layout_variable *a, const struct layout_variable *b)
+{
+    if (a->type != b->type)
+        return false;
+    return a->type != LAYOUT_WINDOW ||
+           (a->bucket_ms == b->bucket_ms && a->window_is_sum == b->window_is_sum);
+}
+
+static void plan_variable(const struct layout_machine *machine, struct plan_variable *plan)
+{
+    for (uint32_t v = 0; v < machine->variable_count; v++) {
+        const struct layout_variable *here = &machine->variables[v];
+        if (!slice_equal(here->name, plan->wire->name) || !same_type(here, plan->wire))
+            continue;
+        plan->here = here;
+        plan->slot = machine->variable_first + v;
+    }
+}
+
+static void plan_machine(const struct layout *layout, const struct layout_machine *wire,
+                         struct plan_machine *plan)
+{
+    plan->wire = wire;
+    plan->here = find_machine(layout, wire->name);
+    plan->states = heap_grow(NULL, (wire->state_count + 1u) * sizeof(*plan->states));
+    plan->variables = heap_new((wire->variable_count + 1u) * sizeof(*plan->variables));
+    const struct layout_machine *here = plan->here == GONE ? NULL : &layout->machines[plan->here];
+    for (uint32_t s = 0; s < wire->state_count; s++)
+        plan->states[s] = here ? find_state(here, wire->states[s]) : GONE;
+    for (uint32_t v = 0; v < wire->variable_count; v++) {
+        plan->variables[v].wire = &wire->variables[v];
+        if (here)
+            plan_variable(here, &plan->variables[v]);
+    }
+}
+
+static struct plan *plan_new(const struct layout *layout, const struct layout *wire)
+{
+    struct plan *plan = heap_new(sizeof(*plan));
+    plan->id = wire->id;
+    plan->machine_count = wire->machine_count;
+    plan->machines = heap_new((wire->machine_count + 1u) * sizeof(*plan->machines));
+    for (uint32_t m = 0; m < wire->machine_count; m++)
+        plan_machine(layout, &wire->machines[m], &plan->machines[m]);
+    return plan;
+}
+
+static void plan_free(struct plan *plan)
+{
+    for (uint32_t m = 0; m < plan->machine_count; m++) {
+        free(plan->machines[m].states);
+        free(plan->machines[m].variables);
+    }
+    free(plan->machines);
+    codec_layout_free(plan->owned);
+    free(plan);
+}
+
+static const struct plan *find_plan(const struct codec *codec, uint64_t id)
+{
+    for (size_t i = 0; i < codec->plan_count; i++)
+        if (codec->plans[i]->id == id)
+            return codec->plans[i];
+    return NULL;
+}
+
+static void keep_plan(struct codec *codec, struct plan *plan)
+{
+    codec->plans = heap_grow(codec->plans, (codec->plan_count + 1) * sizeof(struct plan *));
+    codec->plans[codec->plan_count++] = plan;
+}
+
+struct codec *codec_new(const struct layout *layout)
+{
+    struct codec *codec = heap_new(sizeof(*codec));
+    codec->layout = layout;
+    keep_plan(codec, plan_new(layout, layout));
+    return codec;
+}
+
+void codec_free(struct codec *codec)
+{
+    if (!codec)
+        return;
+    for (size_t i = 0; i < codec->plan_count; i++)
+        plan_free(codec->plans[i]);
+    free(codec->plans);
+    free(codec);
+}
+
+bool codec_knows(const struct codec *codec, uint64_t id)
+{
+    return find_plan(codec, id) != NULL;
+}
+
+enum err codec_know(struct codec *codec, uint64_t id, struct slice description,
+                    struct errinfo *info)
+{
+    if (codec_knows(codec, id))
+        return ERR_NONE;
+    struct layout *wire = codec_layout_read(description);
+    if (!wire || wire->id != id) {
+        codec_layout_free(wire);
+        return err_set(info, ERR_REJECT, "layout %llu: its %zu bytes are not that layout's",
+                       (unsigned long long)id, description.size);
+    }
+    struct plan *plan = plan_new(codec->layout, wire);
+    plan->owned = wire;
+    keep_plan(codec, plan);
+    return ERR_NONE;
+}
+
+/* ---- tokens */
+
+static bool read_array(struct mp *mp, uint32_t *count)
+{
+    struct mp_token token;
+    if (!mp_read(mp, &token) || token.kind != MP_ARRAY)
+        return false;
+    *count = token.count;
+    return true;
+}
+
+/* nil: nothing there, *count is 0. */
+static bool read_optional(struct mp *mp, enum mp_kind kind, uint32_t *count)
+{
+    struct mp_token token;
+    if (!mp_read(mp, &token) || (token.kind != kind && token.kind != MP_NIL))
+        return false;
+    *count = token.kind == kind ? token.count : 0;
+    return true;
+}
+
+static bool read_int(struct mp *mp, int64_t *value)
+{
+    struct mp_token token;
+    if (!mp_read(mp, &token) || token.kind != MP_INT)
+        return false;
+    *value = token.i;
+    return true;
+}
+
+static bool read_bounded(struct mp *mp, int64_t least, int64_t most, int64_t *value)
+{
+    return read_int(mp, value) && *value >= least && *value <= most;
+}
+
+static bool read_uint64(struct mp *mp, uint64_t *value)
+{
+    struct mp_token token;
+    if (!mp_read(mp, &token))
+        return false;
+    if (token.kind == MP_UINT)
+        *value = token.u;
+    else
+        *value = (uint64_t)token.i;
+    return token.kind == MP_UINT || (token.kind == MP_INT && token.i >= 0);
+}
+
+static bool amount_of(const struct mp_token *token, double *value)
+{
+    *value = token->kind == MP_INT ? (double)token->i : token->d;
+    return token->kind == MP_INT || token->kind == MP_DOUBLE;
+}
+
+static bool read_amount(struct mp *mp, double *value)
+{
+    struct mp_token token;
+    return mp_read(mp, &token) && amount_of(&token, value);
+}
+
+static bool text_of(const struct mp_token *token, size_t size_max, struct slice *text)
+{
+    *text = token->bytes;
+    return token->kind == MP_STR && token->bytes.size <= size_max && utf8_valid(token->bytes);
+}
+
+static bool read_text(struct mp *mp, size_t size_max, struct slice *text)
+{
+    struct mp_token token;
+    return mp_read(mp, &token) && text_of(&token, size_max, text);
+}
+
+/* nil: size 0. */
+static bool read_optional_text(struct mp *mp, size_t size_max, struct slice *text)
+{
+    struct mp_token token;
+    if (!mp_read(mp, &token))
+        return false;
+    *text = (struct slice){NULL, 0};
+    return token.kind == MP_NIL || text_of(&token, size_max, text);
+}
+
+/* ---- variables: `wire_max` bounds what is read, the variable's own `max` what is kept */
+
+static bool read_scalar(struct mp *mp, enum layout_type type, union customer_slot *slot)
+{
+    struct mp_token token;
+    if (!mp_read(mp, &token))
+        return false;
+    if (type == LAYOUT_BOOL && token.kind == MP_BOOL)
+        slot->b = token.b;
+    else if (type != LAYOUT_BOOL && token.kind == MP_INT)
+        slot->i = token.i;
+    else
+        return type == LAYOUT_TIMESTAMP && token.kind == MP_NIL;
+    return true;
+}
+
+static bool read_line(struct mp *mp, struct items_line *line)
+{
+    struct mp_token price;
+    if (!read_text(mp, ITEMS_ID_SIZE_MAX, &line->product_id) || line->product_id.size == 0 ||
+        !read_optional_text(mp, ITEMS_NAME_SIZE_MAX, &line->name) || !mp_read(mp, &price))
+        return false;
+    line->has_price = price.kind != MP_NIL;
+    line->price = 0;
+    if (line->has_price && !amount_of(&price, &line->price))
+        return false;
+    return read_amount(mp, &line->quantity);
+}
+
+/* Beyond `max` the oldest lines go, the first ones. */
+static bool read_items(struct mp *mp, uint32_t wire_max, uint32_t max, struct items **items)
+{
+    uint32_t count;
+    struct slice currency;
+    if (!read_optional(mp, MP_ARRAY, &count))
+        return false;
+    if (count == 0)
+        return true;
+    uint32_t lines = (count - 1) / 4;
+    if (count % 4 != 1 || lines == 0 || lines > wire_max ||
+        !read_optional_text(mp, ITEMS_CURRENCY_SIZE_MAX, &currency))
+        return false;
+    for (uint32_t i = 0; i < lines; i++) {
+        struct items_line line;
+        if (!read_line(mp, &line))
+            return false;
+        if (lines - i <= max)
+            items_restore(items, &line);
+    }
+    items_set_currency(*items, currency);
+    return true;
+}
+
+/* Beyond `max` the newest texts go: they would not have been let in. */
+static bool read_set(struct mp *mp, uint32_t wire_max, uint32_t max, struct texts **texts)
+{
+    uint32_t count;
+    if (!read_optional(mp, MP_ARRAY, &count) || count > wire_max)
+        return false;
+    for (uint32_t i = 0; i < count; i++) {
+        struct slice text;
+        if (!read_text(mp, TEXTS_TEXT_SIZE_MAX, &text) || text.size == 0)
+            return false;
+        if (i < max)
+            texts_restore_text(texts, text);
+    }
+    return true;
+}
+
+static bool read_counter(struct mp *mp, uint32_t wire_max, uint32_t max, struct texts **texts)
+{
+    uint32_t count;
+    if (!read_optional(mp, MP_MAP, &count) || count > wire_max)
+        return false;
+    for (uint32_t i = 0; i < count; i++) {
+        struct slice key;
+        int64_t counted;
+        if (!read_text(mp, TEXTS_TEXT_SIZE_MAX, &key) || key.size == 0 ||
+            !read_bounded(mp, 1, NUMBER_MAX, &counted))
+            return false;
+        if (i < max)
+            texts_restore(texts, key, counted);
+    }
+    return true;
+}
+
+/* More buckets than a smaller window has do no harm: it reads its own only. */
+static bool read_window(struct mp *mp, bool is_sum, struct window **window)
+{
+    uint32_t count;
+    int64_t bucket;
+    if (!read_optional(mp, MP_ARRAY, &count))
+        return false;
+    if (count == 0)
+        return true;
+    if (count - 1 > WINDOW_SPAN_MAX || !read_bounded(mp, -NUMBER_MAX, NUMBER_MAX, &bucket))
+        return false;
+    for (uint32_t i = 1; i < count; i++, bucket++) {
+        int64_t counted = 0;
+        double sum = 0;
+        if (is_sum ? !read_amount(mp, &sum) : !read_bounded(mp, 0, NUMBER_MAX, &counted))
+            return false;
+        if (counted != 0 || sum != 0)
+            window_restore(window, is_sum, bucket, counted, sum);
+    }
+    return true;
+}
+
+static bool read_variable(struct mp *mp, const struct layout_variable *wire,
+                          const struct layout_variable *here, union customer_slot *slot)
+{
+    struct slice text;
+    switch (here->type) {
+    case LAYOUT_BOOL:
+    case LAYOUT_INT:
+    case LAYOUT_TIMESTAMP:
+        return read_scalar(mp, here->type, slot);
+    case LAYOUT_DOUBLE:
+        return read_amount(mp, &slot->d);
+    case LAYOUT_STRING:
+        if (!read_text(mp, wire->max, &text))
+            return false;
+        customer_string_set(slot, text, here->max);
+        return true;
+    case LAYOUT_LINE_ITEMS:
+        return read_items(mp, wire->max, here->max, &slot->items);
+    case LAYOUT_SET:
+        return read_set(mp, wire->max, here->max, &slot->texts);
+    case LAYOUT_COUNTER:
+        return read_counter(mp, wire->max, here->max, &slot->texts);
+    case LAYOUT_WINDOW:
+        return read_window(mp, here->window_is_sum, &slot->window);
+    }
+    return false;
+}
+
+/* ---- machines */
+
+static bool read_words(struct mp *mp, uint32_t wire_max, uint64_t *words, uint32_t max)
+{
+    uint32_t count;
+    if (!read_optional(mp, MP_ARRAY, &count) || count > wire_max)
+        return false;
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t word;
+        if (!read_uint64(mp, &word))
+            return false;
+        if (i < max)
+            words[i] = word;
+    }
+    return true;
+}
+
+/* What a record being read is made of. */
+struct reading {
+    const struct layout *layout;
+    struct mp mp;
+    struct customer *customer;
+    uint32_t flags;
+};
+
+static bool read_state(struct reading *reading, const struct plan_machine *plan)
+{
+    struct customer *customer = reading->customer;
+    int64_t state, age;
+    if (!read_bounded(&reading->mp, 0, plan->wire->state_count - 1, &state) ||
+        !read_bounded(&reading->mp, -NUMBER_MAX, NUMBER_MAX, &age))
+        return false;
+    uint32_t words_here = 0;
+    uint64_t *words = NULL;
+    if (plan->here != GONE && plan->states[state] != GONE) {
+        customer_machines(customer)[plan->here] =
+            (struct customer_machine){customer->clock_ms - age, (uint16_t)plan->states[state]};
+        words = customer_timer_words(reading->layout, customer, plan->here);
+        words_here = reading->layout->machines[plan->here].timer_words;
+    } else if (plan->here != GONE) {
+        reading->flags |= CODEC_STATE_GONE; /* in the initial state since the clock, as made */
+    }
+    return read_words(&reading->mp, plan->wire->timer_words, words, words_here);
+}
+
+static bool read_machine(struct reading *reading, const struct plan_machine *plan)
+{
+    uint32_t count;
+    if (!read_array(&reading->mp, &count) || count != 3 + plan->wire->variable_count ||
+        !read_state(reading, plan))
+        return false;
+    union customer_slot *slots = customer_slots(reading->layout, reading->customer);
+    for (uint32_t v = 0; v < plan->wire->variable_count; v++) {
+        const struct plan_variable *variable = &plan->variables[v];
+        bool read = variable->here ? read_variable(&reading->mp, variable->wire, variable->here,
+                                                   &slots[variable->slot])
+                                   : mp_skip(&reading->mp, MP_DEPTH_MAX);
+        if (!read)
+            return false;
+    }
+    return true;
+}
+
+/* ---- the rest of the record */
+
+static bool read_ids(struct mp *mp, struct customer *customer)
+{
+    struct mp_token token;
+    if (!mp_read(mp, &token))
+        return false;
+    if (token.kind == MP_NIL)
+        return true;
+    if (token.kind != MP_BIN || token.bytes.size % 8 != 0 ||
+        token.bytes.size > CUSTOMER_IDS_MAX * 8)
+        return false;
+    for (size_t i = 0; i < token.bytes.size; i += 8) {
+        uint64_t id = 0;
+        for (size_t k = 0; k < 8; k++)
+            id = id << 8 | (unsigned char)token.bytes.data[i + k];
+        customer_id_restore(customer, id);
+    }
+    return true;
+}
+
+static bool read_fired(struct reading *reading, const struct plan *plan)
+{
+    uint32_t count;
+    if (!read_optional(&reading->mp, MP_ARRAY, &count) || count % 3 != 0 ||
+        count > 3 * CUSTOMER_FIRED_MAX)
+        return false;
+    for (uint32_t i = 0; i < count; i += 3) {
+        int64_t machine, deadline_ms, rank_next;
+        if (!read_bounded(&reading->mp, 0, (int64_t)plan->machine_count - 1, &machine) ||
+            !read_int(&reading->mp, &deadline_ms) ||
+            !read_bounded(&reading->mp, 0, UINT32_MAX, &rank_next))
+            return false;
+        uint32_t here = plan->machines[machine].here;
+        if (here == GONE)
+            continue;
+        customer_fired_restore(reading->customer,
+                               (struct customer_fired){deadline_ms, here, (uint32_t)rank_next});
+    }
+    return true;
+}
+
+/* What stands before the ids. */
+struct head {
+    uint32_t count;
+    uint64_t layout;
+    int64_t clock_ms;
+    int64_t quiet_ms;
+    uint64_t order_hash;
+};
+
+static bool read_head(struct mp *mp, struct head *head)
+{
+    return read_array(mp, &head->count) && read_uint64(mp, &head->layout) &&
+           read_bounded(mp, -NUMBER_MAX, NUMBER_MAX, &head->clock_ms) &&
+           read_bounded(mp, -NUMBER_MAX, NUMBER_MAX, &head->quiet_ms) &&
+           read_uint64(mp, &head->order_hash);
+}
+
+static bool read_body(struct reading *reading, const struct plan *plan)
+{
+    if (!read_ids(&reading->mp, reading->customer) || !read_fired(reading, plan))
+        return false;
+    for (uint32_t m = 0; m < plan->machine_count; m++)
+        if (!read_machine(reading, &plan->machines[m]))
+            return false;
+    return reading->mp.pos == reading->mp.end;
+}
+
+bool codec_record_layout(struct slice record, uint64_t *id)
+{
+    struct mp mp = mp_of(record);
+    uint32_t count;
+    return read_array(&mp, &count) && read_uint64(&mp, id);
+}
+
+enum err codec_decode(const struct codec *codec, struct slice key, struct slice record,
+                      struct customer **customer, uint32_t *flags, struct errinfo *info)
+{
+    struct reading reading = {.layout = codec->layout, .mp = mp_of(record)};
+    struct head head;
+    if (key.size == 0 || key.size > CUSTOMER_KEY_SIZE_MAX)
+        return err_set(info, ERR_REJECT, "a record's key has %zu bytes", key.size);
+    if (!read_head(&reading.mp, &head))
+        return err_set(info, ERR_REJECT, "a record of %zu bytes is not one of ours", record.size);
+    const struct plan *plan = find_plan(codec, head.layout);
+    if (!plan)
+        return err_set(info, ERR_REJECT, "a record has the layout %llu, which is not known",
+                       (unsigned long long)head.layout);
+    reading.customer = customer_new(codec->layout, key, head.clock_ms);
+    reading.customer->last_seen_ms = head.clock_ms - head.quiet_ms;
+    reading.customer->order_hash = head.order_hash;
+    reading.flags = plan->owned ? CODEC_CONVERTED : 0;
+    if (head.count != 6 + plan->machine_count || !read_body(&reading, plan)) {
+        size_t at = (size_t)(reading.mp.pos - record.data);
+        customer_free(codec->layout, reading.customer);
+        return err_set(info, ERR_REJECT, "a record of %zu bytes is damaged near byte %zu",
+                       record.size, at);
+    }
+    *customer = reading.customer;
+    if (flags)
+        *flags = reading.flags;
+    return ERR_NONE;
+}
