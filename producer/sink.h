@@ -26,7 +26,7 @@ struct sink_record { /* all borrowed until sink_produce() returns: it copies */
     int32_t partition; /* -1: by the key (murmur2_random, as Java's clients) */
     struct slice key;  /* data NULL: none */
     struct slice value;
-    int64_t time_ms;   /* the record's timestamp; 0: now */
+    int64_t time_ms; /* the record's timestamp; 0: now */
     struct sink_header headers[SINK_HEADERS_MAX];
     size_t header_count;
 };
@@ -43,7 +43,8 @@ struct sink_ops {
     enum err (*settle)(struct sink *sink, struct errinfo *info);
     enum err (*begin)(struct sink *sink, struct errinfo *info);
     enum err (*produce)(struct sink *sink, const struct sink_record *record, struct errinfo *info);
-    enum err (*offsets)(struct sink *sink, const struct sink_offset *offsets, size_t count, struct slice membership, struct errinfo *info);
+    enum err (*offsets)(struct sink *sink, const struct sink_offset *offsets, size_t count,
+                        struct slice membership, struct errinfo *info);
     enum err (*commit)(struct sink *sink, struct errinfo *info);
     void (*close)(struct sink *sink);
 };
@@ -70,13 +71,15 @@ static inline enum err sink_begin(struct sink *sink, struct errinfo *info)
  * ERR_AGAIN: the queue is full: it has been served for a moment, repeat. ERR_REJECT: this record is too large for the broker or
  * the client. ERR_FATAL: unknown topic or a missing right. ERR_FENCED: settle and recover.
  */
-static inline enum err sink_produce(struct sink *sink, const struct sink_record *record, struct errinfo *info)
+static inline enum err sink_produce(struct sink *sink, const struct sink_record *record,
+                                    struct errinfo *info)
 {
     return sink->ops->produce(sink, record, info);
 }
 
 /* Adds the group's offsets under the membership that source_membership() gave. ERR_FENCED: it is over, or the outcome is unknown. */
-static inline enum err sink_offsets(struct sink *sink, const struct sink_offset *offsets, size_t count, struct slice membership, struct errinfo *info)
+static inline enum err sink_offsets(struct sink *sink, const struct sink_offset *offsets,
+                                    size_t count, struct slice membership, struct errinfo *info)
 {
     return sink->ops->offsets(sink, offsets, count, membership, info);
 }
