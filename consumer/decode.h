@@ -2,7 +2,7 @@
  * consumer/decode.h - a message's bytes to events.
  *
  * Walks a message once, copies nothing, allocates nothing but slots in the batch's arena, and extracts only the paths
- * that were asked for. The events borrow from message and arena.
+ * that were asked for. The events borrow from message, arena, schema and decoder (which keeps the names that it has seen).
  */
 #ifndef CONSUMER_DECODE_H
 #define CONSUMER_DECODE_H
