@@ -5,15 +5,17 @@
  *
  * Customers come in sessions (Poisson arrivals, Zipf-distributed customers and products): page views, searches, lists,
  * products; some fill a cart, some of these check out, pay and order. Of the carts about 70% are abandoned in the sense of
- * config/machines/cart.yaml: 30 minutes of the customer's silence without an order. Some come back for their cart within
+ * config/machines/cart.yaml: 30 minutes of the customer's silence before an order (a cart counts once, and not where its
+ * customer takes everything out again). Some come back for their cart within
  * hours and order after all. Orders are delivered within hours (express) or days; then come reviews, shares, support and
  * scores. One customer in five is never logged in (anonymousId only); one in seven pays in USD, the others in THB; a
  * little more than half of the products have Thai names.
  *
  * A typical message is 265 bytes and has 12 keys (6 of the envelope, 6 properties).
  *
- * Memory: about 90 bytes a customer, 40 a product, 24 an event that is planned (a few a thousand of those generated).
- * Threads: one shop per thread. Speed: about 2 M events/s on one core (tests/unit/test_shop.c prints it).
+ * Memory: about 90 bytes a customer, 150 a product, 24 an event that is planned (a few a thousand of those generated).
+ * Threads: one shop per thread. Speed: about 1.1 M events/s on one core of the
+ * machine that this was written on; tests/unit/test_shop.c prints it.
  */
 #ifndef BENCH_SHOP_H
 #define BENCH_SHOP_H
@@ -33,22 +35,24 @@ enum shop_time {
 /* 0 means the default that is named behind each. */
 struct shop_options {
     uint64_t seed;
-    uint32_t customers;       /* 200,000 */
-    uint32_t products;        /* 20,000 */
-    double events_per_second; /* of event time, once the first sessions are under way: 50; fewer where nearly all
-                                 customers are in a session */
-    int64_t start_ms;         /* event time of the first session: SHOP_START_MS */
-    double late_share;        /* of the events: arrive later than others with a later time; none */
-    int64_t late_ms_max;      /* ... by up to this much; 5,000 */
-    double duplicate_share;   /* of the events: sent again, same bytes, within 5 s; none */
+    uint32_t customers; /* 200,000 */
+    uint32_t products;  /* 20,000 */
+
+    /* Of event time, once the first sessions are under way: 50. Fewer come where nearly all customers are in a session. */
+    double events_per_second;
+
+    int64_t start_ms;       /* event time of the first session: SHOP_START_MS */
+    double late_share;      /* of the events: come later than others with a later time; none */
+    int64_t late_ms_max;    /* ... by up to this much; 5,000 */
+    double duplicate_share; /* of the events: sent again, same bytes, within 5 s; none */
     enum shop_time time;
 };
 
 struct shop_event {
-    int64_t time_ms;        /* the event's own time, as in the message */
-    int64_t sent_ms;        /* when it arrives, in event time: never falls, time_ms or later */
-    struct slice customer;  /* the key */
-    struct slice message;   /* one msgpack map */
+    int64_t time_ms;       /* the event's own time, as in the message */
+    int64_t sent_ms;       /* when it comes, in event time: never falls, time_ms or later */
+    struct slice customer; /* the key */
+    struct slice message;  /* one msgpack map */
     bool is_duplicate;
 };
 
