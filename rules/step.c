@@ -1,0 +1,199 @@
+/* The step: section 5 of the design, for one customer. */
+#include "rules/step.h"
+
+#include "core/check.h"
+#include "core/hash.h"
+
+static void step_begin(struct step *step, struct rules_context *context, struct customer *customer)
+{
+    const struct rules *rules = context->rules;
+    *step = (struct step){
+        .context = context,
+        .rules = rules,
+        .customer = customer,
+        .states = customer_machines(customer),
+        .all_slots = customer_slots(&rules->layout, customer),
+        .activation = {.load = step_load, .select = step_select, .self = step, .arena = context->arena},
+    };
+}
+
+/* ---- beginning and end of a record */
+
+static void count_states(struct rules_context *context, const struct customer *customer, int64_t by)
+{
+    if (!context->stats)
+        return;
+    const struct customer_machine *states = customer_machines(customer);
+    for (uint32_t m = 0; m < context->rules->machine_count; m++)
+        context->stats->states[rules_stats_state(context->rules, m, states[m].state)] += by;
+}
+
+void rules_begin(struct rules_context *context, struct customer *customer)
+{
+    count_states(context, customer, 1);
+    customer->deadline_ms = rules_deadline(context->rules, customer);
+}
+
+static void forget(struct rules_context *context, struct customer *customer)
+{
+    count_states(context, customer, -1);
+    customer->flags |= CUSTOMER_GONE;
+    customer->deadline_ms = CUSTOMER_NEVER;
+}
+
+static bool is_gone(const struct customer *customer)
+{
+    return (customer->flags & CUSTOMER_GONE) != 0;
+}
+
+/* ---- timers */
+
+static void fire(struct step *step, struct due due)
+{
+    struct customer *customer = step->customer;
+    if (due.deadline_ms > customer->clock_ms)
+        customer->clock_ms = due.deadline_ms;
+    if (due.machine == STEP_FORGET) {
+        forget(step->context, customer);
+        return;
+    }
+    const struct rules *rules = step->rules;
+    const struct timer *timer =
+        &rules->machines[due.machine].states[step->states[due.machine].state].timers[due.timer];
+    *customer_timer_words(&rules->layout, customer, due.machine) |= UINT64_C(1) << due.timer;
+    step->now_ms = due.deadline_ms;
+    step->event = NULL;
+    step->timer_machine = due.machine;
+    step->timer_deadline_ms = due.deadline_ms;
+    step->first_signal = step->context->signals->count;
+    step_run(step, UINT64_C(1) << due.machine, STEP_TIMER, &timer->transitions);
+}
+
+/* By deadline, then by machine, then in the order of the file. True where some are left over. */
+static bool fire_due(struct step *step, int64_t until_ms, uint32_t most, uint32_t *fired)
+{
+    struct due due = step_first_due(step->rules, step->customer);
+    for (*fired = 0; due.deadline_ms <= until_ms && due.deadline_ms != CUSTOMER_NEVER; (*fired)++) {
+        if (*fired == most) {
+            step->context->counters->timer_overflows++;
+            step->customer->deadline_ms = due.deadline_ms;
+            return true;
+        }
+        fire(step, due);
+        if (is_gone(step->customer))
+            return false;
+        due = step_first_due(step->rules, step->customer);
+    }
+    step->customer->deadline_ms = due.deadline_ms;
+    return false;
+}
+
+bool rules_step_timers(struct rules_context *context, struct customer *customer, int64_t until_ms)
+{
+    uint32_t most = context->timers_max ? context->timers_max : RULES_TIMERS_MAX;
+    struct step step;
+    step_begin(&step, context, customer);
+    return fire_due(&step, until_ms, most, &context->timers_fired);
+}
+
+/* ---- events */
+
+/* The customer's next event arms idle timers anew, late or not. Spent ones are rare: the words are looked at first. */
+static void arm_idle(struct step *step)
+{
+    const struct rules *rules = step->rules;
+    uint64_t any = 0;
+    const uint64_t *words = customer_timer_words(&rules->layout, step->customer, 0);
+    for (uint32_t i = 0; i < rules->layout.timer_word_count; i++)
+        any |= words[i];
+    if (!any)
+        return;
+    for (uint64_t left = rules->idle_machines; left; left &= left - 1) {
+        uint32_t m = (uint32_t)__builtin_ctzll(left);
+        uint64_t *spent = customer_timer_words(&rules->layout, step->customer, m);
+        uint64_t idle = rules->machines[m].states[step->states[m].state].idle_mask;
+        if (*spent & idle) {
+            *spent &= ~idle;
+            step->rearmed |= UINT64_C(1) << m;
+        }
+    }
+}
+
+/*
+ * The earliest deadline as a lower bound: an event moves idle timers only further away, so only the machines whose timers
+ * were armed are looked at. What comes too early finds nothing due, and then knows exactly.
+ */
+static void lower_deadline(struct step *step)
+{
+    for (uint64_t left = step->rearmed; left; left &= left - 1) {
+        uint32_t m = (uint32_t)__builtin_ctzll(left);
+        int64_t deadline_ms = step_machine_deadline(step->rules, step->customer, m);
+        if (deadline_ms < step->customer->deadline_ms)
+            step->customer->deadline_ms = deadline_ms;
+    }
+}
+
+/* The record keeps the hash of the last order that had an id, whatever the machines. */
+static void remember_order(struct customer *customer, const struct event *event,
+                           const struct rules *rules)
+{
+    if (event->name_id != rules->order_completed)
+        return;
+    struct value id = event->slots[rules->slot_order_id];
+    if (id.kind == VALUE_STRING && id.size > 0)
+        customer->order_hash = hash_bytes(value_text(id));
+}
+
+/* The timers due at or before the event. The last of them may have been that the customer is forgotten. */
+static void fire_before(struct step *step, const struct event *event)
+{
+    uint32_t fired;
+    if (event->late || step->customer->deadline_ms > event->time_ms)
+        return;
+    fire_due(step, event->time_ms, RULES_TIMERS_MAX, &fired);
+}
+
+/* Heard from again in the very event that found it forgotten: a new record, which knows this event's id. */
+static void restart(struct step *step, const struct event *event)
+{
+    struct customer *customer = step->customer;
+    customer_restart(&step->rules->layout, customer, event->time_ms);
+    customer->flags &= (uint8_t)~CUSTOMER_GONE;
+    if (event->has_id)
+        customer_id_seen(customer, event->id_hash);
+    rules_begin(step->context, customer);
+}
+
+static void apply_event(struct step *step, const struct event *event)
+{
+    struct customer *customer = step->customer;
+    if (event->time_ms > customer->clock_ms)
+        customer->clock_ms = event->time_ms;
+    if (event->time_ms > customer->last_seen_ms)
+        customer->last_seen_ms = event->time_ms;
+    step->now_ms = customer->clock_ms;
+    step->event = event;
+    step->first_signal = step->context->signals->count;
+    arm_idle(step);
+    step_run(step, step->rules->event_machines[event->name_id], STEP_EVENT, NULL);
+    remember_order(customer, event, step->rules);
+    lower_deadline(step);
+}
+
+void rules_step_event(struct rules_context *context, struct customer *customer, struct event *event)
+{
+    CHECK(!is_gone(customer));
+    struct step step;
+    step_begin(&step, context, customer);
+    event->late = event->time_ms < customer->clock_ms;
+    fire_before(&step, event);
+    bool is_forgotten = event->name_id == context->rules->customer_forgotten;
+    if (is_gone(customer) && !is_forgotten)
+        restart(&step, event);
+    if (is_forgotten) {
+        if (!is_gone(customer))
+            forget(context, customer);
+        return;
+    }
+    apply_event(&step, event);
+}
