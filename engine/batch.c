@@ -1,0 +1,305 @@
+/*
+ * What the source gave, to results: decode all, fetch who is not in memory, then event by event.
+ */
+#include "core/check.h"
+#include "core/hash.h"
+#include "core/log.h"
+#include "engine/worker_inner.h"
+#include "producer/dead_letter.h"
+#include "producer/signal_record.h"
+
+struct item {
+    struct lane *lane; /* NULL: not to be applied */
+    const struct source_message *message;
+    struct decoded decoded;
+    uint64_t *hashes; /* of the events' customers */
+};
+
+/* ---- the partition's host ---- */
+
+static const char *topic_of(struct worker *worker, struct slice type)
+{
+    int route = signal_route_find(worker->routes, worker->setting->config->route_count, type);
+    return route < 0 ? NULL : worker->routes[route].topic.data;
+}
+
+static void add_dead_letter(struct worker *worker, const struct dead_letter *letter)
+{
+    struct sink_record record;
+    dead_letter_record(letter, worker->setting->config->dead_letters, &worker->open->arena, &record);
+    epoch_add_output(worker->open, &record);
+    atomic_fetch_add_explicit(&worker->counters.dead_letters, 1, memory_order_relaxed);
+}
+
+/* It can't be sent, and must not be lost: what a person needs to find the cause. */
+static void oversize(struct worker *worker, struct lane *lane, const struct signal *signal, const struct sink_record *record,
+                     const struct partition_cause *cause)
+{
+    const struct source_message *message = cause->message;
+    struct dead_letter letter = {
+        .error = event_dead_code(EVENT_DEAD_OVERSIZE_SIGNAL),
+        .detail = arena_printf(&worker->open->arena, "%.*s has %zu bytes, signals.max_bytes is %lld", (int)signal->type.size,
+                               signal->type.data, record->value.size, (long long)worker->setting->config->max_bytes),
+        .from = lane->partition.id,
+        .offset = cause->offset,
+        .time_ms = message ? message->time_ms : -1,
+        .key = message ? message->key : signal->customer,
+        .value = message ? message->value : record->value, /* a timer has no message: the signal itself */
+    };
+    add_dead_letter(worker, &letter);
+}
+
+static enum err take_signal(void *self, struct partition *partition, const struct signal *signal, const struct partition_cause *cause)
+{
+    struct worker *worker = self;
+    struct lane *lane = (struct lane *)partition; /* its first member */
+    struct sink_record record;
+
+    if (!lane_is_live(lane))
+        return ERR_NONE; /* published long ago */
+    struct signal_envelope envelope = {
+        .topic = topic_of(worker, signal->type),
+        .source = worker->source_name,
+        .format = worker->setting->config->signal_format == CONFIG_FORMAT_MSGPACK ? SIGNAL_MSGPACK : SIGNAL_JSON,
+        .from = partition->id,
+        .offset = cause->offset,
+    };
+    CHECK(envelope.topic); /* all types were looked at before the start */
+    if (cause->message)
+        envelope.traceparent = source_traceparent(worker->source, cause->message);
+    signal_record(signal, &envelope, &worker->open->arena, &worker->text, &record);
+    if (record.value.size > (size_t)worker->setting->config->max_bytes) {
+        oversize(worker, lane, signal, &record, cause);
+        return ERR_NONE;
+    }
+    epoch_add_output(worker->open, &record);
+    worker->open->signal_count++;
+    lane->uncommitted = true;
+    return ERR_NONE;
+}
+
+/* A sweep may be long: here an epoch may end. */
+static enum err between_seconds(void *self, struct partition *partition, struct errinfo *info)
+{
+    struct worker *worker = self;
+    struct lane *lane = (struct lane *)partition;
+
+    if (worker->in_doubt)
+        return err_set(info, ERR_FENCED, "a doubt stands");
+    if (lane->inside_message || (!epoch_is_full(worker->open) && flush_dirty(worker) < EPOCH_CHANGES_MAX))
+        return ERR_NONE;
+    if (lane->moving)
+        idle_journal_move(worker, lane);
+    lane->uncommitted = true;
+    if (!flush_has_room(worker))
+        flush_collect(worker, 5000);
+    if (flush_epoch(worker, flush_dirty(worker) >= EPOCH_CHANGES_MAX))
+        return ERR_NONE;
+    return epoch_is_full(worker->open) ? err_set(info, ERR_RETRY, "the publisher does not keep up") : ERR_NONE;
+}
+
+static enum err load_due(void *self, struct partition *partition, int64_t until_ms, struct errinfo *info)
+{
+    return loading_due(self, (struct lane *)partition, until_ms, info);
+}
+
+void batch_init_host(struct worker *worker)
+{
+    worker->host = (struct partition_host){
+        .self = worker,
+        .signal = take_signal,
+        .load_due = load_due,
+        .between_seconds = between_seconds,
+    };
+}
+
+/* ---- one batch ---- */
+
+/* Messages below the next offset have been seen (a seek is not exact); of a lane that does not read, nothing counts. */
+static struct lane *lane_of(struct worker *worker, const struct source_message *message)
+{
+    struct lane *lane = worker_lane(worker, message->from);
+    if (!lane || lane->phase == LANE_PARKED || lane->blocked || message->offset < lane->partition.next_offset)
+        return NULL;
+    return lane;
+}
+
+static void decode(struct worker *worker, struct item *item)
+{
+    struct decoded *decoded = &item->decoded;
+    decode_message(worker->decoder, item->message->value, item->message->time_ms, &worker->batch, decoded);
+    item->hashes = arena_alloc(&worker->batch, decoded->count * sizeof *item->hashes);
+    for (size_t i = 0; i < decoded->count; i++) {
+        item->hashes[i] = hash_bytes(decoded->events[i].customer);
+        table_prefetch(item->lane->partition.table, item->hashes[i]);
+    }
+}
+
+static size_t decode_all(struct worker *worker, const struct source_batch *batch, struct item *items)
+{
+    size_t events = 0;
+    for (size_t i = 0; i < batch->message_count; i++) {
+        struct item *item = &items[i];
+        item->message = &batch->messages[i];
+        item->lane = lane_of(worker, item->message);
+        if (!item->lane)
+            continue;
+        decode(worker, item);
+        events += item->decoded.count;
+    }
+    return events;
+}
+
+/* Fetches all customers of the batch that are not in memory, in one round trip. */
+static enum err fetch(struct worker *worker, struct item *items, size_t count, size_t event_count, struct errinfo *info)
+{
+    struct loading_customer *wanted = arena_alloc(&worker->batch, (event_count + 1) * sizeof *wanted);
+    int64_t *until_ms = arena_alloc(&worker->batch, (worker->lane_count + 1) * sizeof *until_ms);
+    size_t wanted_count = 0;
+    bool cold = false;
+
+    for (size_t i = 0; i < worker->lane_count; i++) {
+        until_ms[i] = INT64_MIN;
+        worker->lanes[i].partition.has_evicted = false;
+        cold = cold || !partition_holds_all(&worker->lanes[i].partition);
+    }
+    if (!cold)
+        return ERR_NONE;
+    for (size_t i = 0; i < count; i++) {
+        struct lane *lane = items[i].lane;
+        if (!lane || partition_holds_all(&lane->partition))
+            continue;
+        for (size_t k = 0; k < items[i].decoded.count; k++) {
+            const struct event *event = &items[i].decoded.events[k];
+            if (event->time_ms > until_ms[lane - worker->lanes])
+                until_ms[lane - worker->lanes] = event->time_ms;
+            if (!table_find(lane->partition.table, event->customer, items[i].hashes[k]))
+                wanted[wanted_count++] = (struct loading_customer){lane, event->customer, items[i].hashes[k]};
+        }
+    }
+    return loading_fetch(worker, wanted, wanted_count, until_ms, info);
+}
+
+static void dead(struct worker *worker, const struct item *item)
+{
+    const struct source_message *message = item->message;
+    struct dead_letter letter = {
+        .error = event_dead_code(item->decoded.dead),
+        .detail = slice_of(item->decoded.detail),
+        .from = message->from,
+        .offset = message->offset,
+        .time_ms = message->time_ms == EVENT_NO_TIME ? -1 : message->time_ms,
+        .key = message->key,
+        .value = message->value,
+    };
+    add_dead_letter(worker, &letter);
+}
+
+static enum err apply(struct worker *worker, struct item *item, struct errinfo *info)
+{
+    struct lane *lane = item->lane;
+    struct partition *partition = &lane->partition;
+    uint32_t rank = 0;
+    enum err rc = recovery_reach(worker, lane, item->message->offset, info);
+    if (rc != ERR_NONE)
+        return rc;
+    partition->next_offset = item->message->offset;
+    if (item->decoded.dead != EVENT_DEAD_NONE && lane_is_live(lane))
+        dead(worker, item);
+    for (size_t i = 0; i < item->decoded.count && rc == ERR_NONE; i++) {
+        lane->inside_message = i > 0;
+        rc = partition_apply(partition, &item->decoded.events[i], item->hashes[i], item->message, &rank, info);
+    }
+    if (lane->inside_message && rc == ERR_RETRY)
+        rc = ERR_FENCED; /* half a message can't be repeated: from the last checkpoint on it can */
+    lane->inside_message = false;
+    if (rc != ERR_NONE)
+        return rc;
+    partition->next_offset = item->message->offset + 1;
+    lane->end_offset = -1;
+    lane->back_off_ms = 0;
+    return ERR_NONE;
+}
+
+static void failed(struct worker *worker, struct lane *lane, enum err rc, const struct errinfo *info)
+{
+    if (rc == ERR_RETRY)
+        worker_block(worker, lane, info->text);
+    else if (rc == ERR_FENCED)
+        worker_doubt(worker, info->text);
+    else
+        worker_fatal(worker, rc, info);
+}
+
+static void block_all_cold(struct worker *worker, const char *reason)
+{
+    for (size_t i = 0; i < worker->lane_count; i++)
+        if (!partition_holds_all(&worker->lanes[i].partition))
+            worker_block(worker, &worker->lanes[i], reason);
+}
+
+static void apply_all(struct worker *worker, struct item *items, size_t count)
+{
+    struct errinfo info = {""};
+
+    for (size_t i = 0; i < count && !worker->in_doubt && worker->fatal == ERR_NONE; i++) {
+        struct lane *lane = items[i].lane;
+        if (!lane || lane->blocked)
+            continue;
+        enum err rc = apply(worker, &items[i], &info);
+        if (rc != ERR_NONE) {
+            failed(worker, lane, rc, &info);
+            continue;
+        }
+        if (epoch_is_full(worker->open) && !flush_epoch(worker, false)) {
+            flush_collect(worker, 5000);
+            if (!flush_epoch(worker, false))
+                worker_block_all(worker, "the publisher does not keep up");
+        }
+    }
+}
+
+static void prefetch_records(struct item *items, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; items[i].lane && k < items[i].decoded.count; k++)
+            table_prefetch_customer(items[i].lane->partition.table, items[i].hashes[k]);
+}
+
+static void note_ends(struct worker *worker, const struct source_batch *batch)
+{
+    struct errinfo info = {""};
+    for (size_t i = 0; i < batch->end_count; i++) {
+        struct lane *lane = worker_lane(worker, batch->ends[i].of);
+        if (!lane || lane->phase == LANE_PARKED || lane->blocked || worker->in_doubt)
+            continue;
+        enum err rc = recovery_reach(worker, lane, batch->ends[i].offset, &info);
+        if (rc != ERR_NONE) {
+            failed(worker, lane, rc, &info);
+            continue;
+        }
+        lane->end_offset = batch->ends[i].offset;
+        lane->quiet_ms = worker_now_ms(worker);
+    }
+}
+
+void batch_process(struct worker *worker, const struct source_batch *batch)
+{
+    struct errinfo info = {""};
+
+    arena_reset(&worker->batch);
+    if (batch->message_count > 0) {
+        struct item *items = arena_calloc(&worker->batch, batch->message_count, sizeof *items);
+        size_t events = decode_all(worker, batch, items);
+        enum err rc = fetch(worker, items, batch->message_count, events, &info);
+        if (rc == ERR_RETRY)
+            block_all_cold(worker, info.text);
+        else if (rc == ERR_FENCED)
+            worker_doubt(worker, info.text);
+        else if (rc != ERR_NONE)
+            worker_fatal(worker, rc, &info);
+        prefetch_records(items, batch->message_count);
+        apply_all(worker, items, batch->message_count);
+    }
+    note_ends(worker, batch);
+}

@@ -1,0 +1,214 @@
+#include "engine/publisher.h"
+
+#include <time.h>
+
+#include "core/check.h"
+#include "core/log.h"
+
+#define BACK_OFF_MIN_MS 50
+#define BACK_OFF_MAX_MS 2000
+
+static bool is_off(struct publisher *publisher)
+{
+    return publisher->broken || atomic_load(&publisher->abandoned) || atomic_load(&publisher->stopping);
+}
+
+static void pause_ms(int ms)
+{
+    struct timespec time = {ms / 1000, (long)(ms % 1000) * 1000000};
+    nanosleep(&time, NULL);
+}
+
+/* Repeats while the answer is ERR_RETRY, with back-off, until it is another or the publisher is stopped. */
+struct back_off {
+    int next_ms;
+};
+
+static bool again(struct publisher *publisher, struct back_off *back_off, const char *what, const struct errinfo *info)
+{
+    if (atomic_load(&publisher->stopping))
+        return false;
+    if (back_off->next_ms == 0)
+        log_warn("publisher.waiting", "for=%s reason=\"%s\"", what, info->text);
+    back_off->next_ms = back_off->next_ms ? back_off->next_ms * 2 : BACK_OFF_MIN_MS;
+    if (back_off->next_ms > BACK_OFF_MAX_MS)
+        back_off->next_ms = BACK_OFF_MAX_MS;
+    pause_ms(back_off->next_ms / 2 + (int)(clock_monotonic_ms(&publisher->options.clock) % (back_off->next_ms / 2 + 1)));
+    return true;
+}
+
+static enum err produce(struct publisher *publisher, const struct epoch_output *output, struct errinfo *info)
+{
+    struct sink_record record = {
+        .topic = output->topic,
+        .partition = output->partition,
+        .key = output->key,
+        .value = output->value,
+        .header_count = output->header_count,
+    };
+    memcpy(record.headers, output->headers, output->header_count * sizeof *output->headers);
+    enum err rc;
+    do
+        rc = sink_produce(publisher->options.sink, &record, info);
+    while (rc == ERR_AGAIN && !is_off(publisher));
+    return rc;
+}
+
+/* The membership under which the partitions were assigned must still be the consumer's, and be one. */
+static enum err check_membership(struct publisher *publisher, const struct epoch *epoch, struct errinfo *info)
+{
+    buf_reset(&publisher->membership);
+    source_membership(publisher->options.source, &publisher->membership);
+    if (publisher->membership.size == 0)
+        return err_set(info, ERR_FENCED, "the consumer is no member of its group at present");
+    if (!slice_equal(buf_slice(&publisher->membership), buf_slice(&epoch->membership)))
+        return err_set(info, ERR_FENCED, "the membership under which the partitions were assigned is over");
+    return ERR_NONE;
+}
+
+static enum err send_offsets(struct publisher *publisher, struct epoch *epoch, struct errinfo *info)
+{
+    struct sink_offset *offsets = arena_alloc(&epoch->arena, epoch->offset_count * sizeof *offsets);
+    for (size_t i = 0; i < epoch->offset_count; i++)
+        offsets[i] = (struct sink_offset){epoch->offsets[i].of, epoch->offsets[i].offset, epoch->offsets[i].metadata};
+    enum err rc = check_membership(publisher, epoch, info);
+    if (rc != ERR_NONE)
+        return rc;
+    return sink_offsets(publisher->options.sink, offsets, epoch->offset_count, buf_slice(&epoch->membership), info);
+}
+
+static enum err send_transaction(struct publisher *publisher, struct epoch *epoch)
+{
+    struct errinfo *info = &epoch->info;
+    enum err rc = sink_begin(publisher->options.sink, info);
+    for (size_t i = 0; i < epoch->output_count && rc == ERR_NONE; i++)
+        rc = produce(publisher, &epoch->outputs[i], info);
+    if (rc == ERR_NONE)
+        rc = send_offsets(publisher, epoch, info);
+    if (rc == ERR_NONE)
+        rc = sink_commit(publisher->options.sink, info);
+    return rc;
+}
+
+/* Redis may be away for a while: checkpoints are retried in order, never skipped. */
+static enum err save_checkpoints(struct publisher *publisher, struct epoch *epoch)
+{
+    for (size_t i = 0; i < epoch->checkpoint_count; i++) {
+        const struct checkpoint *next = i + 1 < epoch->checkpoint_count ? &epoch->checkpoints[i + 1].checkpoint : NULL;
+        struct back_off back_off = {0};
+        enum err rc;
+        do
+            rc = store_save(publisher->options.store, &epoch->checkpoints[i].checkpoint, next, &epoch->info);
+        while (rc == ERR_RETRY && !atomic_load(&publisher->abandoned) && again(publisher, &back_off, "redis", &epoch->info));
+        if (rc != ERR_NONE)
+            return rc;
+        if (back_off.next_ms)
+            log_info("publisher.resumed", "with=redis");
+        epoch->checkpoints[i].landed = true;
+    }
+    return ERR_NONE;
+}
+
+static enum err publish(struct publisher *publisher, struct epoch *epoch)
+{
+    enum err rc = ERR_NONE;
+    if (is_off(publisher))
+        return err_set(&epoch->info, ERR_FENCED, "discarded after a doubt");
+    if (epoch->offset_count > 0)
+        rc = send_transaction(publisher, epoch);
+    if (rc != ERR_NONE)
+        return rc;
+    epoch->committed = true;
+    return save_checkpoints(publisher, epoch);
+}
+
+static enum err settle(struct publisher *publisher, struct epoch *epoch)
+{
+    struct back_off back_off = {0};
+    enum err rc;
+    do
+        rc = sink_settle(publisher->options.sink, &epoch->info);
+    while (rc == ERR_RETRY && again(publisher, &back_off, "kafka", &epoch->info));
+    if (back_off.next_ms && rc == ERR_NONE)
+        log_info("publisher.resumed", "with=kafka");
+    return rc;
+}
+
+/* Anything but success and a final error is a doubt. */
+static enum err outcome(enum err rc)
+{
+    return rc == ERR_NONE || rc == ERR_FATAL || rc == ERR_CONFIG ? rc : ERR_FENCED;
+}
+
+bool publisher_step(struct publisher *publisher, int timeout_ms)
+{
+    struct epoch *epoch = ring_pop(&publisher->todo, timeout_ms);
+    if (!epoch)
+        return false;
+    if (epoch->kind == EPOCH_SETTLE) {
+        epoch->outcome = outcome(settle(publisher, epoch));
+        publisher->broken = epoch->outcome != ERR_NONE;
+        if (!publisher->broken)
+            atomic_store(&publisher->abandoned, false);
+    } else {
+        epoch->outcome = outcome(publish(publisher, epoch));
+        publisher->broken = publisher->broken || epoch->outcome != ERR_NONE;
+    }
+    CHECK(ring_push(&publisher->done, epoch));
+    return true;
+}
+
+static void *run(void *self)
+{
+    struct publisher *publisher = self;
+    while (!atomic_load(&publisher->stopping))
+        publisher_step(publisher, 100);
+    while (publisher_step(publisher, 0))
+        ; /* sent back unsent */
+    return NULL;
+}
+
+void publisher_init(struct publisher *publisher, const struct publisher_options *options)
+{
+    *publisher = (struct publisher){.options = *options};
+    ring_init(&publisher->todo, PUBLISHER_QUEUE_MAX);
+    ring_init(&publisher->done, RING_CAPACITY);
+    buf_init(&publisher->membership);
+}
+
+void publisher_start(struct publisher *publisher)
+{
+    CHECK(pthread_create(&publisher->thread, NULL, run, publisher) == 0);
+    publisher->has_thread = true;
+}
+
+void publisher_stop(struct publisher *publisher)
+{
+    atomic_store(&publisher->stopping, true);
+    ring_close(&publisher->todo);
+    if (publisher->has_thread)
+        pthread_join(publisher->thread, NULL);
+    publisher->has_thread = false;
+}
+
+void publisher_fini(struct publisher *publisher)
+{
+    buf_fini(&publisher->membership);
+    ring_fini(&publisher->todo);
+    ring_fini(&publisher->done);
+}
+
+bool publisher_push(struct publisher *publisher, struct epoch *epoch)
+{
+    return ring_push(&publisher->todo, epoch);
+}
+
+struct epoch *publisher_pop(struct publisher *publisher, int timeout_ms)
+{
+    return ring_pop(&publisher->done, timeout_ms);
+}
+
+void publisher_abandon(struct publisher *publisher)
+{
+    atomic_store(&publisher->abandoned, true);
+}

@@ -1,0 +1,508 @@
+/*
+ * The one recovery path (DESIGN section 8), for all partitions of the worker: on assignment and after anything that leaves a doubt.
+ *
+ *   own (token into Redis, read R) -> read C, stable -> read the journal up to C's number -> decide -> read on from R
+ *
+ * Everything is read again from the start when a step has to be repeated: it is short, and there is nothing to remember then.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "core/check.h"
+#include "core/datetime.h"
+#include "core/log.h"
+#include "core/number.h"
+#include "engine/worker_inner.h"
+
+#define JOURNAL_WAIT_MS 90000 /* a transaction is over after its time-out of 30 s, and the broker's look every 10 s */
+
+/* What was found for one lane. */
+struct found {
+    struct store_position r;
+    struct source_committed c;
+    bool c_is_ours;
+    struct metadata metadata;
+    struct journal_record *journal; /* in the batch's arena */
+    size_t journal_count, journal_capacity;
+    bool journal_is_broken;
+    int64_t first, end; /* of the log */
+};
+
+static enum err refuse(const struct lane *lane, struct errinfo *info, const char *what)
+{
+    return err_set(info, ERR_FATAL,
+                   "topic %s partition %d: %s. Nothing was changed. A person has to decide: `stagecoach reset` will do it in a later version; by hand: "
+                   "stop all workers, delete the partition's keys in Redis to rebuild from Kafka, or the group's offset and journal as well to begin anew",
+                   lane->partition.id.topic, (int)lane->partition.id.partition, what);
+}
+
+/* ---- reading ---- */
+
+/* Different for each take-over: splitmix64 (Steele, Lea, Flood 2014) over the seed of this life and a count. */
+static uint64_t fresh_token(struct worker *worker)
+{
+    uint64_t z = worker->seams.seed + ++worker->token_count * UINT64_C(0x9E3779B97F4A7C15);
+    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
+    z ^= z >> 31;
+    return z ? z : 1;
+}
+
+static enum err read_r(struct worker *worker, struct lane *lane, struct found *found, struct errinfo *info)
+{
+    lane->token = fresh_token(worker);
+    return store_own(worker->seams.load_store, lane->partition.id, lane->token, &worker->batch, &found->r, info);
+}
+
+static enum err read_c(struct worker *worker, struct found *found, struct errinfo *info)
+{
+    size_t count = worker->lane_count;
+    struct source_committed *committed = arena_calloc(&worker->batch, count, sizeof *committed);
+
+    for (size_t i = 0; i < count; i++)
+        committed[i].of = worker->lanes[i].partition.id;
+    enum err rc = source_committed(worker->source, committed, count, info);
+    for (size_t i = 0; i < count && rc == ERR_NONE; i++) {
+        found[i].c = committed[i];
+        found[i].c_is_ours = committed[i].offset >= 0 && metadata_parse(committed[i].metadata, &found[i].metadata);
+    }
+    return rc;
+}
+
+struct journal_reader {
+    struct arena *arena;
+    struct found *found;
+};
+
+static void take_journal(void *self, int64_t offset, struct slice value)
+{
+    struct journal_reader *reader = self;
+    struct found *found = reader->found;
+    struct journal_record record;
+
+    (void)offset;
+    if (!journal_decode(value, &record)) {
+        found->journal_is_broken = true;
+        return;
+    }
+    if (found->journal_count == found->journal_capacity) {
+        size_t capacity = found->journal_capacity ? found->journal_capacity * 2 : 64;
+        struct journal_record *records = arena_alloc(reader->arena, capacity * sizeof *records);
+        if (found->journal_count)
+            memcpy(records, found->journal, found->journal_count * sizeof *records);
+        found->journal = records;
+        found->journal_capacity = capacity;
+    }
+    found->journal[found->journal_count++] = record;
+}
+
+static enum err read_journal(struct worker *worker, struct lane *lane, struct found *found, struct errinfo *info)
+{
+    struct journal_reader reader = {&worker->batch, found};
+    struct topic_partition log = {worker_journal_topic(worker, lane->partition.id.topic), lane->partition.id.partition};
+    enum err rc = source_read_log(worker->source, log, &reader, take_journal, info);
+    if (rc != ERR_NONE)
+        return rc;
+    if (found->journal_is_broken)
+        return refuse(lane, info, "its journal holds a record that can't be read");
+    return source_bounds(worker->source, lane->partition.id, &found->first, &found->end, info);
+}
+
+/* C names the last journal record. Its transaction's marker may reach the journal later than the offsets: then it is waited for. */
+static enum err check_journal(struct worker *worker, struct lane *lane, struct found *found, struct errinfo *info)
+{
+    uint64_t last = found->journal_count ? found->journal[found->journal_count - 1].number : 0;
+
+    if (found->c.offset < 0)
+        return found->journal_count ? refuse(lane, info, "there is a journal but no committed offset") : ERR_NONE;
+    if (!found->c_is_ours)
+        return ERR_NONE;
+    if (last >= found->metadata.journal)
+        return ERR_NONE;
+    if (worker->journal_since_ms == 0)
+        worker->journal_since_ms = worker_now_ms(worker);
+    if (worker_now_ms(worker) - worker->journal_since_ms < JOURNAL_WAIT_MS)
+        return err_set(info, ERR_RETRY, "the journal of %s/%d ends at record %" PRIu64 ", the committed offset names %" PRIu64, lane->partition.id.topic,
+                       (int)lane->partition.id.partition, last, found->metadata.journal);
+    return refuse(lane, info, "its journal ends before the record that the committed offset names");
+}
+
+/* ---- deciding ---- */
+
+static enum err check_mismatch(struct lane *lane, const struct found *found, struct errinfo *info)
+{
+    bool has_c = found->c.offset >= 0;
+
+    if (found->r.found && !has_c)
+        return refuse(lane, info, "Redis has a checkpoint but the group has no committed offset");
+    if (found->r.found && !found->c_is_ours)
+        return refuse(lane, info, "Redis has a checkpoint but the committed offset is not from Stagecoach");
+    if (has_c && !found->c_is_ours && found->journal_count)
+        return refuse(lane, info, "there is a journal but the committed offset is not from Stagecoach");
+    if (found->r.found && found->r.offset > found->c.offset)
+        return refuse(lane, info, "the checkpoint in Redis is ahead of the committed offset");
+    if (found->c_is_ours && (found->c.offset > found->end || found->c.offset < found->first))
+        return refuse(lane, info, "the committed offset lies outside the log");
+    if (found->r.found && found->r.offset < found->first)
+        return refuse(lane, info, "the events between checkpoint and committed offset are no longer in the log");
+    return ERR_NONE;
+}
+
+/* Number of partitions, and the rules: the stretch that is replayed must be under the rules in force. */
+static enum err check_journal_content(struct worker *worker, struct lane *lane, const struct found *found, int64_t from, struct errinfo *info)
+{
+    uint64_t current = worker->setting->ruleset;
+    int32_t partitions;
+    enum err rc = source_partition_count(worker->source, lane->partition.id.topic, &partitions, info);
+    if (rc != ERR_NONE)
+        return rc;
+    for (size_t i = 0; i < found->journal_count; i++) {
+        const struct journal_record *record = &found->journal[i];
+        if (record->number > found->metadata.journal)
+            break;
+        if (record->kind == JOURNAL_START && record->partitions != partitions)
+            return refuse(lane, info, "the topic's number of partitions has changed, and with it which customers are where");
+        if (record->kind == JOURNAL_RULES && from < found->c.offset && record->offset >= from && record->ruleset != current)
+            return refuse(lane, info, "the events to be replayed were handled under other rules: start once with those");
+    }
+    if (from < found->c.offset && found->metadata.ruleset != current)
+        return refuse(lane, info, "the rules have changed and the checkpoint is behind the committed offset: start once with the former rules (a clean stop of them "
+                                  "brings both together), then with the new ones");
+    return ERR_NONE;
+}
+
+/* ---- setting up ---- */
+
+static void begin_at(struct lane *lane, int64_t offset, int64_t watermark_ms)
+{
+    lane->partition.next_offset = offset;
+    lane->partition.watermark_ms = watermark_ms;
+}
+
+static void read_stats(struct worker *worker, struct lane *lane, const struct store_position *r)
+{
+    const struct rules *rules = worker->setting->rules;
+    const struct layout *layout = rules_layout(rules);
+    struct rules_stats *stats = &lane->partition.stats;
+
+    for (size_t i = 0; i < r->stat_count; i++) {
+        struct number value;
+        if (!number_parse(r->stats[i].value, &value) || !value.is_int)
+            continue;
+        for (uint32_t m = 0; m < layout->machine_count; m++) {
+            uint32_t states = layout->machines[m].state_count;
+            for (uint32_t from = 0; from < states; from++) {
+                if (slice_equal(r->stats[i].field, rules_stats_state_field(rules, m, from)))
+                    stats->states[rules_stats_state(rules, m, from)] = value.i;
+                for (uint32_t to = 0; to < states; to++)
+                    if (slice_equal(r->stats[i].field, rules_stats_transition_field(rules, m, from, to)))
+                        stats->transitions[rules_stats_transition(rules, m, from, to)] = value.i;
+            }
+        }
+    }
+}
+
+static enum err read_layouts(struct worker *worker, struct lane *lane, const struct store_position *r, struct errinfo *info)
+{
+    for (size_t i = 0; i < r->layout_count; i++) {
+        char text[32];
+        unsigned long long id = 0;
+        snprintf(text, sizeof text, "%.*s", (int)(r->layouts[i].field.size & 31), r->layouts[i].field.data);
+        id = strtoull(text, NULL, 10);
+        if (id == rules_layout(worker->setting->rules)->id)
+            lane->layout_stored = true;
+        enum err rc = codec_know(worker->codec, id, r->layouts[i].value, info);
+        if (rc != ERR_NONE)
+            return refuse(lane, info, "a layout of records in Redis can't be read");
+    }
+    return ERR_NONE;
+}
+
+static enum err set_up_from_r(struct worker *worker, struct lane *lane, const struct found *found, struct errinfo *info)
+{
+    begin_at(lane, found->r.offset, found->r.watermark_ms);
+    lane->partition.customers = found->r.customers;
+    lane->partition.cold_until_ms = found->r.customers ? INT64_MIN : INT64_MAX;
+    lane->r_offset = found->r.offset;
+    read_stats(worker, lane, &found->r);
+    return read_layouts(worker, lane, &found->r, info);
+}
+
+/* Redis has nothing: whatever is left of the partition's keys goes, and everything is computed anew from the origin on. */
+static enum err set_up_from_origin(struct worker *worker, struct lane *lane, const struct found *found, struct errinfo *info)
+{
+    int64_t from = found->metadata.origin;
+    enum err rc = store_wipe(worker->seams.load_store, lane->partition.id, lane->token, info);
+    if (rc != ERR_NONE)
+        return rc;
+    if (from < found->first) {
+        log_error("partition.log_too_short",
+                  "topic=%s partition=%d origin=%lld first=%lld note=\"Redis has no checkpoint and the log no longer reaches back to the origin: "
+                  "customers are rebuilt from the first event that is left\"",
+                  lane->partition.id.topic, (int)lane->partition.id.partition, (long long)from, (long long)found->first);
+        from = found->first;
+    }
+    atomic_fetch_add_explicit(&worker->counters.rebuilds, 1, memory_order_relaxed);
+    begin_at(lane, from, PARTITION_NO_TIME);
+    lane->version_acked = lane->version_taken = 0;
+    return ERR_NONE;
+}
+
+static void journal_rules(struct worker *worker, struct lane *lane, bool with_files)
+{
+    const struct rules *rules = worker->setting->rules;
+    size_t count = rules_layout(rules)->machine_count;
+    struct slice *files = arena_alloc(&worker->batch, (count + 1) * sizeof *files);
+    struct journal_record ruleset = {.kind = JOURNAL_RULESET, .ruleset = worker->setting->ruleset};
+    struct journal_record change = {
+        .kind = JOURNAL_RULES,
+        .offset = lane->partition.next_offset,
+        .watermark_ms = lane->partition.watermark_ms,
+        .ruleset = worker->setting->ruleset,
+    };
+    for (size_t i = 0; i < count; i++)
+        files[i] = rules_file(rules, i);
+    if (with_files)
+        flush_journal(worker, lane, &ruleset, files, count);
+    flush_journal(worker, lane, &change, NULL, 0);
+}
+
+/* Neither R, C nor journal: the first start. The position is committed with its origin before the first event. */
+static enum err set_up_first(struct worker *worker, struct lane *lane, const struct found *found, bool appears_later, struct errinfo *info)
+{
+    bool latest = worker->setting->config->start == CONFIG_START_LATEST && !appears_later;
+    struct journal_record start = {.kind = JOURNAL_START};
+    enum err rc = source_partition_count(worker->source, lane->partition.id.topic, &start.partitions, info);
+    if (rc == ERR_NONE)
+        rc = store_wipe(worker->seams.load_store, lane->partition.id, lane->token, info);
+    if (rc != ERR_NONE)
+        return rc;
+    /* An offset that somebody set by Kafka's own tools is where to start. */
+    int64_t from = found->c.offset >= 0 ? found->c.offset : latest ? found->end : found->first;
+    from = from < found->first ? found->first : from > found->end ? found->end : from;
+    begin_at(lane, from, PARTITION_NO_TIME);
+    lane->origin = start.offset = from;
+    lane->phase = LANE_LIVE;
+    flush_journal(worker, lane, &start, NULL, 0);
+    journal_rules(worker, lane, true);
+    return ERR_NONE;
+}
+
+/* The moves of the wall clock that the replay has to make again. */
+static void keep_journal(struct lane *lane, const struct found *found, int64_t from)
+{
+    lane->journal = calloc(found->journal_count + 1, sizeof *lane->journal);
+    CHECK(lane->journal);
+    for (size_t i = 0; i < found->journal_count; i++) {
+        const struct journal_record *record = &found->journal[i];
+        if (record->number <= found->metadata.journal && record->kind == JOURNAL_WATERMARK && record->offset >= from)
+            lane->journal[lane->journal_count++] = *record;
+    }
+}
+
+static bool ruleset_in_journal(const struct found *found, uint64_t ruleset)
+{
+    for (size_t i = 0; i < found->journal_count; i++)
+        if (found->journal[i].kind == JOURNAL_RULESET && found->journal[i].ruleset == ruleset)
+            return true;
+    return false;
+}
+
+/* R = C under other rules: from here on ours are in force, and each customer is looked at once. */
+static enum err change_rules(struct worker *worker, struct lane *lane, const struct found *found, struct errinfo *info)
+{
+    struct checkpoint checkpoint = {
+        .of = lane->partition.id,
+        .token = lane->token,
+        .version_before = lane->version_taken,
+        .version = lane->version_taken + 1,
+        .offset = lane->partition.next_offset,
+        .watermark_ms = lane->partition.watermark_ms,
+        .epoch = lane->epoch,
+        .ruleset = worker->setting->ruleset,
+        .customers = lane->partition.customers,
+        .at_ms = clock_wall_ms(&worker->seams.clock),
+        .timers_reset = true,
+        .layout = rules_layout(worker->setting->rules)->id,
+    };
+    if (!lane->layout_stored) {
+        buf_reset(&worker->text);
+        codec_layout_describe(rules_layout(worker->setting->rules), &worker->text);
+        checkpoint.layout_text = buf_slice(&worker->text);
+    }
+    enum err rc = store_save(worker->seams.load_store, &checkpoint, NULL, info);
+    if (rc != ERR_NONE)
+        return rc;
+    lane->layout_stored = true;
+    lane->version_acked = ++lane->version_taken;
+    journal_rules(worker, lane, !ruleset_in_journal(found, worker->setting->ruleset));
+    log_info("partition.rules_changed", "topic=%s partition=%d offset=%lld ruleset=%016" PRIx64, lane->partition.id.topic,
+             (int)lane->partition.id.partition, (long long)lane->partition.next_offset, worker->setting->ruleset);
+    return ERR_NONE;
+}
+
+static void log_recovered(const struct lane *lane, const struct found *found)
+{
+    log_info("partition.recovered", "topic=%s partition=%d r=%lld c=%lld customers=%llu journal=%llu", lane->partition.id.topic,
+             (int)lane->partition.id.partition, found->r.found ? (long long)found->r.offset : -1LL, (long long)found->c.offset,
+             (unsigned long long)lane->partition.customers, (unsigned long long)lane->journal_number);
+}
+
+static enum err set_up_after_c(struct worker *worker, struct lane *lane, const struct found *found, struct errinfo *info)
+{
+    int64_t from = found->r.found ? found->r.offset : found->metadata.origin;
+    enum err rc = check_journal_content(worker, lane, found, from, info);
+    if (rc == ERR_NONE)
+        rc = found->r.found ? set_up_from_r(worker, lane, found, info) : set_up_from_origin(worker, lane, found, info);
+    if (rc != ERR_NONE)
+        return rc;
+    lane->origin = found->metadata.origin;
+    lane->epoch = found->metadata.epoch;
+    lane->journal_number = found->metadata.journal;
+    lane->c_offset = found->c.offset;
+    lane->target = found->metadata;
+    lane->phase = LANE_REPLAYING;
+    keep_journal(lane, found, from);
+    if (lane->partition.next_offset < found->c.offset)
+        return ERR_NONE;
+    rc = recovery_reach(worker, lane, found->c.offset, info);
+    if (rc == ERR_NONE && found->metadata.ruleset != worker->setting->ruleset)
+        rc = change_rules(worker, lane, found, info);
+    return rc;
+}
+
+static enum err set_up(struct worker *worker, struct lane *lane, const struct found *found, bool appears_later, struct errinfo *info)
+{
+    enum err rc = check_mismatch(lane, found, info);
+    if (rc != ERR_NONE)
+        return rc;
+    lane->version_acked = lane->version_taken = found->r.version;
+    lane->r_offset = -1;
+    rc = found->c_is_ours ? set_up_after_c(worker, lane, found, info) : set_up_first(worker, lane, found, appears_later, info);
+    if (rc == ERR_NONE)
+        log_recovered(lane, found);
+    return rc;
+}
+
+/* ---- the path ---- */
+
+static void reset_lane(struct worker *worker, struct lane *lane)
+{
+    struct topic_partition id = lane->partition.id;
+    free(lane->journal);
+    partition_fini(&lane->partition);
+    *lane = (struct lane){.end_offset = -1};
+    partition_init(&lane->partition, id, &worker->partition_setting);
+}
+
+static enum err read_all(struct worker *worker, struct found *found, struct errinfo *info)
+{
+    enum err rc = ERR_NONE;
+    for (size_t i = 0; i < worker->lane_count && rc == ERR_NONE; i++) {
+        reset_lane(worker, &worker->lanes[i]);
+        rc = read_r(worker, &worker->lanes[i], &found[i], info);
+    }
+    if (rc == ERR_NONE)
+        rc = read_c(worker, found, info);
+    for (size_t i = 0; i < worker->lane_count && rc == ERR_NONE; i++) {
+        rc = read_journal(worker, &worker->lanes[i], &found[i], info);
+        if (rc == ERR_NONE)
+            rc = check_journal(worker, &worker->lanes[i], &found[i], info);
+    }
+    return rc;
+}
+
+/* Has the group read of this topic before? Then a partition without any trace is a new one. */
+static enum err topic_is_known(struct worker *worker, const char *topic, bool *known, struct errinfo *info)
+{
+    int32_t count;
+    enum err rc = source_partition_count(worker->source, topic, &count, info);
+    if (rc != ERR_NONE)
+        return rc;
+    struct source_committed *committed = arena_calloc(&worker->batch, (size_t)count + 1, sizeof *committed);
+    for (int32_t i = 0; i < count; i++)
+        committed[i].of = (struct topic_partition){topic, i};
+    rc = source_committed(worker->source, committed, (size_t)count, info);
+    *known = false;
+    struct metadata metadata;
+    for (int32_t i = 0; i < count && rc == ERR_NONE; i++)
+        *known = *known || (committed[i].offset >= 0 && metadata_parse(committed[i].metadata, &metadata));
+    return rc;
+}
+
+static enum err set_up_all(struct worker *worker, const struct found *found, struct errinfo *info)
+{
+    enum err rc = ERR_NONE;
+    for (size_t i = 0; i < worker->lane_count && rc == ERR_NONE; i++) {
+        struct lane *lane = &worker->lanes[i];
+        bool known = false;
+        if (found[i].c.offset < 0 && worker->setting->config->start == CONFIG_START_LATEST)
+            rc = topic_is_known(worker, lane->partition.id.topic, &known, info);
+        if (rc == ERR_NONE)
+            rc = set_up(worker, lane, &found[i], known, info);
+    }
+    for (size_t i = 0; i < worker->lane_count && rc == ERR_NONE; i++)
+        rc = source_resume(worker->source, worker->lanes[i].partition.id, worker->lanes[i].partition.next_offset, info);
+    return rc;
+}
+
+void recovery_step(struct worker *worker)
+{
+    struct errinfo info = {""};
+
+    if (!worker->polled || worker_now_ms(worker) < worker->recover_ms)
+        return;
+    arena_reset(&worker->batch);
+    epoch_reset(worker->open);
+    struct found *found = arena_calloc(&worker->batch, worker->lane_count + 1, sizeof *found);
+    enum err rc = read_all(worker, found, &info);
+    if (rc == ERR_NONE)
+        rc = set_up_all(worker, found, &info);
+    if (rc == ERR_NONE) {
+        worker->phase = WORKER_RUNNING;
+        worker->back_off_ms = 0;
+        worker->journal_since_ms = 0;
+        worker->epoch_opened_ms = worker_now_ms(worker);
+        return;
+    }
+    if (rc == ERR_FATAL || rc == ERR_CONFIG) {
+        worker_fatal(worker, rc, &info);
+        return;
+    }
+    if (worker->back_off_ms == 0)
+        log_warn("recovery.waiting", "worker=%u reason=\"%s\"", worker->number, info.text);
+    worker->back_off_ms = worker_back_off(worker, worker->back_off_ms);
+    worker->recover_ms = worker_now_ms(worker) + worker->back_off_ms;
+}
+
+/* ---- replay ---- */
+
+static enum err replay_journal(struct lane *lane, int64_t offset, struct errinfo *info)
+{
+    enum err rc = ERR_NONE;
+    while (rc == ERR_NONE && lane->journal_next < lane->journal_count && lane->journal[lane->journal_next].offset <= offset) {
+        rc = partition_sweep(&lane->partition, lane->journal[lane->journal_next].watermark_ms, info);
+        lane->journal_next += rc == ERR_NONE;
+    }
+    return rc;
+}
+
+enum err recovery_reach(struct worker *worker, struct lane *lane, int64_t offset, struct errinfo *info)
+{
+    if (lane->phase != LANE_REPLAYING)
+        return ERR_NONE;
+    enum err rc = replay_journal(lane, offset < lane->c_offset ? offset : lane->c_offset, info);
+    if (rc != ERR_NONE || offset < lane->c_offset)
+        return rc;
+    if (lane->target.watermark_ms != PARTITION_NO_TIME)
+        rc = partition_sweep(&lane->partition, lane->target.watermark_ms, info);
+    if (rc != ERR_NONE)
+        return rc;
+    lane->partition.next_offset = lane->c_offset;
+    lane->partition.skew_ms = lane->target.skew_ms;
+    lane->phase = LANE_LIVE;
+    log_info("partition.live", "topic=%s partition=%d offset=%lld", lane->partition.id.topic, (int)lane->partition.id.partition,
+             (long long)lane->c_offset);
+    (void)worker;
+    return ERR_NONE;
+}

@@ -1,0 +1,19 @@
+/*
+ * engine/sweep.h - inside partition.h: what partition.c and sweep.c share.
+ *
+ * A sweep fires all timers below a watermark, second by second, so that an epoch may end between two of them. A customer fires at
+ * most RULES_TIMERS_MAX timers in one sweep, whatever the number of seconds; the rest waits for the next one.
+ */
+#ifndef ENGINE_SWEEP_H
+#define ENGINE_SWEEP_H
+
+#include "engine/partition.h"
+
+struct rules_context partition_context(struct partition *partition);
+
+/* Hands the signals of the step to the host and forgets them. */
+enum err partition_emit(struct partition *partition, const struct partition_cause *cause, uint32_t *rank);
+
+/* After a step: the record is dirty, its timer is set anew, or it is gone. */
+void partition_changed(struct partition *partition, struct customer *customer);
+#endif

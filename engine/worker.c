@@ -1,0 +1,465 @@
+#include "engine/worker.h"
+
+#include <stdlib.h>
+
+#include "core/check.h"
+#include "core/hash.h"
+#include "core/log.h"
+#include "engine/worker_inner.h"
+
+#define BACK_OFF_MIN_MS 50
+#define BACK_OFF_MAX_MS 5000
+#define POLL_MS 20
+#define ROOM_WAIT_MS 1000 /* for the publisher, before partitions are paused: a pause throws away what is fetched */
+#define DRAIN_MS 120000   /* half the time that a rebalance is given (max.poll.interval.ms, 5 min) */
+
+/* ---- small things that all files of the worker use ---- */
+
+int64_t worker_now_ms(const struct worker *worker)
+{
+    return clock_monotonic_ms(&worker->seams.clock);
+}
+
+struct lane *worker_lane(struct worker *worker, struct topic_partition of)
+{
+    if (worker->last_lane && topic_partition_equal(worker->last_lane->partition.id, of))
+        return worker->last_lane;
+    for (size_t i = 0; i < worker->lane_count; i++)
+        if (topic_partition_equal(worker->lanes[i].partition.id, of))
+            return worker->last_lane = &worker->lanes[i];
+    return NULL;
+}
+
+const char *worker_journal_topic(const struct worker *worker, const char *topic)
+{
+    const struct config_texts *topics = &worker->setting->config->topics;
+    for (size_t i = 0; i < topics->count; i++)
+        if (strcmp(topics->items[i], topic) == 0)
+            return worker->journal_topics[i];
+    CHECK(!"a topic of the configuration");
+    return NULL;
+}
+
+void worker_doubt(struct worker *worker, const char *reason)
+{
+    if (worker->in_doubt)
+        return;
+    worker->in_doubt = true;
+    publisher_abandon(&worker->publisher);
+    atomic_fetch_add_explicit(&worker->counters.doubts, 1, memory_order_relaxed);
+    atomic_store_explicit(&worker->counters.running, false, memory_order_relaxed);
+    log_warn("worker.doubt", "worker=%u reason=\"%s\"", worker->number, reason);
+}
+
+enum err worker_fatal(struct worker *worker, enum err code, const struct errinfo *info)
+{
+    if (worker->fatal == ERR_NONE) {
+        worker->fatal = code;
+        worker->fatal_info = *info;
+        publisher_abandon(&worker->publisher);
+    }
+    return code;
+}
+
+int worker_back_off(struct worker *worker, int back_off_ms)
+{
+    int next_ms = back_off_ms ? back_off_ms * 2 : BACK_OFF_MIN_MS;
+    if (next_ms > BACK_OFF_MAX_MS)
+        next_ms = BACK_OFF_MAX_MS;
+    return next_ms / 2 + (int)((uint64_t)worker_now_ms(worker) * 7919 % (uint64_t)(next_ms / 2)) + 1;
+}
+
+void worker_block(struct worker *worker, struct lane *lane, const char *reason)
+{
+    struct errinfo info = {""};
+    if (lane->blocked || lane->phase == LANE_PARKED)
+        return;
+    if (lane->back_off_ms == 0)
+        log_warn("partition.paused", "topic=%s partition=%d offset=%lld reason=\"%s\"", lane->partition.id.topic, (int)lane->partition.id.partition,
+                 (long long)lane->partition.next_offset, reason);
+    lane->back_off_ms = worker_back_off(worker, lane->back_off_ms);
+    lane->retry_ms = worker_now_ms(worker) + lane->back_off_ms;
+    lane->blocked = true;
+    lane->end_offset = -1;
+    if (source_pause(worker->source, lane->partition.id, &info) != ERR_NONE)
+        worker_doubt(worker, info.text);
+}
+
+void worker_block_all(struct worker *worker, const char *reason)
+{
+    for (size_t i = 0; i < worker->lane_count; i++)
+        worker_block(worker, &worker->lanes[i], reason);
+}
+
+void worker_unblock(struct worker *worker)
+{
+    struct errinfo info = {""};
+    int64_t now_ms = worker_now_ms(worker);
+
+    for (size_t i = 0; i < worker->lane_count && flush_has_room(worker); i++) {
+        struct lane *lane = &worker->lanes[i];
+        if (!lane->blocked || now_ms < lane->retry_ms)
+            continue;
+        if (source_resume(worker->source, lane->partition.id, lane->partition.next_offset, &info) == ERR_NONE)
+            lane->blocked = false;
+        else
+            lane->retry_ms = now_ms + (lane->back_off_ms = worker_back_off(worker, lane->back_off_ms));
+    }
+}
+
+/* ---- assignments ---- */
+
+static void free_lanes(struct worker *worker)
+{
+    for (size_t i = 0; i < worker->lane_count; i++) {
+        partition_fini(&worker->lanes[i].partition);
+        free(worker->lanes[i].journal);
+    }
+    free(worker->lanes);
+    worker->lanes = worker->last_lane = NULL;
+    worker->lane_count = 0;
+}
+
+/* Topics as the configuration spells them outlive everything; what a source says need not. */
+static const char *known_topic(const struct worker *worker, const char *topic)
+{
+    const struct config_texts *topics = &worker->setting->config->topics;
+    for (size_t i = 0; i < topics->count; i++)
+        if (strcmp(topics->items[i], topic) == 0)
+            return topics->items[i];
+    return topic;
+}
+
+static void assigned(void *self, const struct topic_partition *partitions, size_t count)
+{
+    struct worker *worker = self;
+
+    flush_await(worker);
+    free_lanes(worker);
+    worker->lanes = calloc(count + 1, sizeof *worker->lanes);
+    CHECK(worker->lanes);
+    for (size_t i = 0; i < count; i++) {
+        struct topic_partition id = {known_topic(worker, partitions[i].topic), partitions[i].partition};
+        worker->lanes[i].end_offset = -1;
+        partition_init(&worker->lanes[i].partition, id, &worker->partition_setting);
+    }
+    worker->lane_count = count;
+    buf_reset(&worker->membership);
+    source_membership(worker->source, &worker->membership);
+    worker->polled = false;
+    worker->recover_ms = 0;
+    worker->phase = count ? WORKER_SETTLING : WORKER_UNASSIGNED;
+    log_info("worker.assigned", "worker=%u partitions=%zu", worker->number, count);
+}
+
+/* In good order what is computed is made durable first; else it is somebody else's business now. */
+static void revoked(void *self, bool lost)
+{
+    struct worker *worker = self;
+
+    if (worker->phase == WORKER_RUNNING && !lost && flush_drain(worker, DRAIN_MS)) {
+        log_info("worker.revoked", "worker=%u in_order=yes", worker->number);
+    } else if (worker->lane_count > 0) {
+        publisher_abandon(&worker->publisher);
+        flush_await(worker);
+        log_info("worker.revoked", "worker=%u in_order=no lost=%s", worker->number, lost ? "yes" : "no");
+    }
+    free_lanes(worker);
+    epoch_reset(worker->open);
+    worker->in_doubt = false;
+    worker->phase = WORKER_UNASSIGNED;
+    atomic_store_explicit(&worker->counters.running, false, memory_order_relaxed);
+}
+
+/* ---- one turn ---- */
+
+/* Everything that was under way comes back first, then the producer ends what it had begun; then recovery may read. */
+static void settle(struct worker *worker)
+{
+    if (worker->settling) {
+        flush_collect(worker, POLL_MS);
+        if (!worker->settling && !worker->in_doubt)
+            worker->phase = WORKER_RECOVERING;
+        return;
+    }
+    flush_collect(worker, worker->under_way ? POLL_MS : 0);
+    if (worker->under_way > 0)
+        return;
+    worker->in_doubt = false;
+    CHECK(worker->spare_count > 0);
+    struct epoch *epoch = worker->spare[--worker->spare_count];
+    epoch_reset(epoch);
+    epoch->kind = EPOCH_SETTLE;
+    worker->settling = true;
+    worker->under_way++;
+    CHECK(publisher_push(&worker->publisher, epoch));
+}
+
+static void act_on_doubt(struct worker *worker)
+{
+    struct errinfo info = {""};
+    if (!worker->in_doubt || worker->phase == WORKER_UNASSIGNED || worker->phase == WORKER_SETTLING)
+        return;
+    for (size_t i = 0; i < worker->lane_count; i++) {
+        source_pause(worker->source, worker->lanes[i].partition.id, &info); /* best effort: messages of a parked lane are dropped */
+        worker->lanes[i].phase = LANE_PARKED;
+    }
+    worker->phase = WORKER_SETTLING;
+}
+
+/* Room for a batch is made before it is read: in the midst of one nobody leaves unasked. What is dirty can only leave behind a checkpoint. */
+static void keep_memory_bounded(struct worker *worker)
+{
+    loading_evict(worker, SOURCE_BATCH_MAX);
+    if (!loading_is_over(worker) || !flush_has_room(worker))
+        return;
+    flush_epoch(worker, true);
+    flush_collect(worker, ROOM_WAIT_MS);
+    loading_evict(worker, SOURCE_BATCH_MAX);
+}
+
+/* The partitions count for themselves, without atomics, and start anew when it has been added up. */
+static void publish_counters(struct worker *worker)
+{
+    struct worker_counters *counters = &worker->counters;
+    uint64_t customers = 0;
+    bool live = worker->lane_count > 0;
+
+    for (size_t i = 0; i < worker->lane_count; i++) {
+        customers += worker->lanes[i].partition.customers;
+        live = live && lane_is_live(&worker->lanes[i]);
+        struct partition_counters *of = &worker->lanes[i].partition.counters;
+        atomic_fetch_add_explicit(&counters->events, of->events, memory_order_relaxed);
+        atomic_fetch_add_explicit(&counters->duplicates, of->duplicates, memory_order_relaxed);
+        atomic_fetch_add_explicit(&counters->late, of->late, memory_order_relaxed);
+        atomic_fetch_add_explicit(&counters->future, of->future, memory_order_relaxed);
+        atomic_fetch_add_explicit(&counters->timers_left, of->timers_left, memory_order_relaxed);
+        if (lane_is_live(&worker->lanes[i]))
+            atomic_fetch_add_explicit(&counters->signals, of->signals, memory_order_relaxed);
+        else
+            atomic_fetch_add_explicit(&counters->replayed, of->events, memory_order_relaxed);
+        *of = (struct partition_counters){0};
+    }
+    const struct rules_counters *rules = &worker->rules_counters;
+    atomic_store_explicit(&counters->rule_errors, rules->guard_errors + rules->data_errors + rules->action_errors, memory_order_relaxed);
+    atomic_store_explicit(&counters->customers, customers, memory_order_relaxed);
+    atomic_store_explicit(&counters->partitions, worker->lane_count, memory_order_relaxed);
+    atomic_store_explicit(&counters->running, live && worker->phase == WORKER_RUNNING, memory_order_relaxed);
+}
+
+static enum err poll(struct worker *worker, int timeout_ms, struct errinfo *info)
+{
+    struct source_batch batch = {0};
+    enum err rc = source_poll(worker->source, timeout_ms, &batch, info);
+    if (rc == ERR_NONE || rc == ERR_RETRY) {
+        worker->polled = true;
+        if (worker->phase == WORKER_RUNNING && !worker->in_doubt)
+            batch_process(worker, &batch);
+        return ERR_NONE;
+    }
+    if (rc == ERR_FENCED) {
+        worker_doubt(worker, info->text);
+        return ERR_NONE;
+    }
+    return worker_fatal(worker, rc, info);
+}
+
+/* The publisher is behind: wait for it a moment, then stop reading. */
+static void wait_for_room(struct worker *worker)
+{
+    if (!epoch_is_full(worker->open))
+        return;
+    if (!flush_has_room(worker))
+        flush_collect(worker, ROOM_WAIT_MS);
+    if (!flush_has_room(worker))
+        worker_block_all(worker, "the publisher does not keep up");
+}
+
+enum err worker_step(struct worker *worker, int timeout_ms, struct errinfo *info)
+{
+    flush_collect(worker, 0);
+    if (worker->phase == WORKER_RUNNING) {
+        wait_for_room(worker);
+        worker_unblock(worker);
+        keep_memory_bounded(worker);
+    }
+    if (worker->fatal == ERR_NONE)
+        poll(worker, timeout_ms, info);
+    act_on_doubt(worker);
+    switch (worker->phase) {
+    case WORKER_UNASSIGNED:
+        break;
+    case WORKER_SETTLING:
+        settle(worker);
+        break;
+    case WORKER_RECOVERING:
+        recovery_step(worker);
+        break;
+    case WORKER_RUNNING:
+        idle_look(worker);
+        flush_if_due(worker);
+        break;
+    }
+    publish_counters(worker);
+    if (worker->fatal != ERR_NONE)
+        *info = worker->fatal_info;
+    return worker->fatal;
+}
+
+enum err worker_finish(struct worker *worker, int64_t timeout_ms, struct errinfo *info)
+{
+    bool clean = worker->phase != WORKER_RUNNING || flush_drain(worker, timeout_ms);
+    if (!clean)
+        err_set(info, ERR_RETRY, "not everything was acknowledged within %lld ms; the next start takes up from the last commit", (long long)timeout_ms);
+    if (!clean)
+        publisher_abandon(&worker->publisher);
+    publisher_stop(&worker->publisher); /* it asks the source for its membership */
+    flush_await(worker);
+    worker->phase = WORKER_UNASSIGNED; /* nothing more is to be made durable */
+    source_close(worker->source);
+    worker->source = NULL;
+    return clean ? ERR_NONE : ERR_RETRY;
+}
+
+enum err worker_run(struct worker *worker, struct errinfo *info)
+{
+    enum err rc = ERR_NONE;
+    while (rc == ERR_NONE && !atomic_load_explicit(&worker->stopping, memory_order_relaxed))
+        rc = worker_step(worker, POLL_MS, info);
+    if (rc == ERR_NONE)
+        return worker_finish(worker, worker->setting->config->shutdown_timeout_ms, info);
+    return rc;
+}
+
+void worker_stop(struct worker *worker)
+{
+    atomic_store(&worker->stopping, true);
+}
+
+const struct worker_counters *worker_counters(const struct worker *worker)
+{
+    return &worker->counters;
+}
+
+/* ---- life ---- */
+
+uint64_t worker_ruleset(const struct config *config, const struct rules *rules, const struct schema *schema)
+{
+    uint64_t parts[] = {rules_hash(rules), schema_hash(schema), (uint64_t)config->lateness_ms, (uint64_t)config->future_ms,
+                        (uint64_t)config->forget_after_ms};
+    return hash_bytes((struct slice){(const char *)parts, sizeof parts});
+}
+
+static void copy_routes(struct worker *worker)
+{
+    const struct config *config = worker->setting->config;
+    worker->routes = calloc(config->route_count + 1, sizeof *worker->routes);
+    CHECK(worker->routes);
+    for (size_t i = 0; i < config->route_count; i++)
+        worker->routes[i] = (struct signal_route){config->routes[i].pattern, config->routes[i].topic};
+}
+
+static void name_topics(struct worker *worker)
+{
+    const struct config *config = worker->setting->config;
+    char *source = NULL;
+    CHECK(asprintf(&source, "/stagecoach/%s", config->group) > 0);
+    worker->source_name = slice_of(source);
+    worker->journal_topics = calloc(config->topics.count, sizeof *worker->journal_topics);
+    CHECK(worker->journal_topics);
+    for (size_t i = 0; i < config->topics.count; i++)
+        worker->journal_topics[i] = journal_topic(config->group, config->topics.items[i]);
+}
+
+static void init_partition_setting(struct worker *worker)
+{
+    const struct worker_setting *setting = worker->setting;
+    batch_init_host(worker);
+    worker->partition_setting = (struct partition_setting){
+        .host = &worker->host,
+        .rules = setting->rules,
+        .schema = setting->schema,
+        .lateness_ms = setting->config->lateness_ms,
+        .future_ms = setting->config->future_ms,
+        .forget_after_ms = setting->config->forget_after_ms,
+        .scratch = &worker->scratch,
+        .signals = &worker->signals,
+        .rules_counters = &worker->rules_counters,
+    };
+}
+
+static void init_memory(struct worker *worker)
+{
+    arena_init(&worker->batch);
+    arena_init(&worker->page);
+    arena_init(&worker->scratch);
+    buf_init(&worker->text);
+    buf_init(&worker->membership);
+    signal_list_init(&worker->signals);
+    for (size_t i = 0; i < WORKER_EPOCHS; i++)
+        worker->spare[worker->spare_count++] = epoch_new();
+    worker->open = worker->spare[--worker->spare_count];
+    worker->decoder = decoder_new(worker->setting->schema, rules_wants(worker->setting->rules));
+    worker->codec = codec_new(rules_layout(worker->setting->rules));
+}
+
+struct worker *worker_new(const struct worker_setting *setting, const struct worker_seams *seams, unsigned number, struct errinfo *info)
+{
+    struct worker *worker = calloc(1, sizeof *worker);
+    struct source_listener listener = {worker, assigned, revoked};
+
+    CHECK(worker);
+    worker->setting = setting;
+    worker->seams = *seams;
+    worker->number = number;
+    init_memory(worker);
+    copy_routes(worker);
+    name_topics(worker);
+    init_partition_setting(worker);
+    worker->listener = listener;
+    worker->source = seams->open_source(seams->self, &worker->listener, info);
+    struct publisher_options options = {seams->sink, seams->save_store, worker->source, seams->clock};
+    publisher_init(&worker->publisher, &options);
+    if (!worker->source) {
+        worker_free(worker);
+        return NULL;
+    }
+    if (!seams->single_threaded)
+        publisher_start(&worker->publisher);
+    return worker;
+}
+
+void worker_free(struct worker *worker)
+{
+    struct epoch *epoch;
+
+    if (!worker)
+        return;
+    publisher_abandon(&worker->publisher);
+    publisher_stop(&worker->publisher);
+    while ((epoch = publisher_pop(&worker->publisher, 0)))
+        epoch_free(epoch);
+    publisher_fini(&worker->publisher);
+    source_close(worker->source);
+    sink_close(worker->seams.sink);
+    store_close(worker->seams.load_store);
+    store_close(worker->seams.save_store);
+    free_lanes(worker);
+    while (worker->spare_count > 0)
+        epoch_free(worker->spare[--worker->spare_count]);
+    epoch_free(worker->open);
+    decoder_free(worker->decoder);
+    codec_free(worker->codec);
+    for (size_t i = 0; i < worker->setting->config->topics.count; i++)
+        free(worker->journal_topics[i]);
+    free(worker->journal_topics);
+    free(worker->routes);
+    free((char *)worker->source_name.data);
+    signal_list_fini(&worker->signals);
+    arena_fini(&worker->batch);
+    arena_fini(&worker->page);
+    arena_fini(&worker->scratch);
+    buf_fini(&worker->text);
+    buf_fini(&worker->membership);
+    free(worker);
+}

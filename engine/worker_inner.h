@@ -1,0 +1,123 @@
+/*
+ * engine/worker_inner.h - what the files of the worker share: worker.c (the loop), batch.c (messages to results), flush.c (epochs and
+ * checkpoints), loading.c (cold customers), recovery.c, idle.c. Private to engine/.
+ */
+#ifndef ENGINE_WORKER_INNER_H
+#define ENGINE_WORKER_INNER_H
+
+#include "consumer/decode.h"
+#include "engine/epoch.h"
+#include "engine/lane.h"
+#include "engine/publisher.h"
+#include "engine/worker.h"
+#include "producer/signal.h"
+#include "state/codec.h"
+
+#define WORKER_EPOCHS (PUBLISHER_QUEUE_MAX + 2) /* under way, being filled, a settle */
+
+enum worker_phase { WORKER_UNASSIGNED, WORKER_SETTLING, WORKER_RECOVERING, WORKER_RUNNING };
+
+struct worker {
+    const struct worker_setting *setting;
+    struct worker_seams seams;
+    unsigned number;
+    struct source *source;
+    struct source_listener listener;
+    struct publisher publisher;
+    struct decoder *decoder;
+    struct codec *codec;
+    struct signal_route *routes;
+    struct partition_host host;
+    struct partition_setting partition_setting;
+    struct rules_counters rules_counters;
+    struct signal_list signals;
+    struct arena batch;   /* of one batch: decoded events, loads */
+    struct arena page;    /* of one page of customers with timers due */
+    struct arena scratch; /* of one step */
+    struct buf text;      /* scratch */
+    struct slice source_name; /* ce_source */
+    char **journal_topics;    /* one a topic of the configuration */
+
+    enum worker_phase phase;
+    struct lane *lanes;
+    size_t lane_count;
+    struct lane *last_lane;   /* the message before was its */
+    struct buf membership;    /* under which the lanes were assigned */
+    bool polled;              /* since the assignment */
+    bool settling;            /* an EPOCH_SETTLE is under way */
+    bool in_doubt;            /* seen, but not yet acted upon */
+    int64_t recover_ms;       /* monotonic: when recovery is tried next */
+    int64_t journal_since_ms; /* monotonic: since when a journal is waited for; 0: it is not */
+    int back_off_ms;
+    uint64_t token_count;
+
+    struct epoch *open; /* being filled */
+    struct epoch *spare[WORKER_EPOCHS];
+    size_t spare_count;
+    size_t under_way;
+    size_t pinned;           /* records in checkpoints under way */
+    int64_t epoch_opened_ms; /* monotonic */
+    enum err fatal;
+    struct errinfo fatal_info;
+    atomic_bool stopping;
+    struct worker_counters counters;
+};
+
+int64_t worker_now_ms(const struct worker *worker); /* monotonic */
+struct lane *worker_lane(struct worker *worker, struct topic_partition of);
+const char *worker_journal_topic(const struct worker *worker, const char *topic);
+
+/* What is under way is worth nothing any more: the next turns settle and recover. */
+void worker_doubt(struct worker *worker, const char *reason);
+/* A person has to look. Returns ERR_FATAL. */
+enum err worker_fatal(struct worker *worker, enum err code, const struct errinfo *info);
+/* A growing pause with jitter; the new one. */
+int worker_back_off(struct worker *worker, int back_off_ms);
+
+/* Stops reading a lane; it is read on from its next offset when worker_unblock() finds that it can. */
+void worker_block(struct worker *worker, struct lane *lane, const char *reason);
+void worker_block_all(struct worker *worker, const char *reason);
+void worker_unblock(struct worker *worker);
+
+/* batch.c: the partition's host, and what the source gave. */
+void batch_init_host(struct worker *worker);
+void batch_process(struct worker *worker, const struct source_batch *batch);
+
+/* flush.c */
+void flush_collect(struct worker *worker, int timeout_ms); /* epochs that have come back */
+bool flush_has_room(const struct worker *worker);          /* for another epoch under way */
+/* Closes the open epoch: offsets of all lanes that moved, and with `checkpoint` what changed. False where there is no room: nothing has happened. */
+bool flush_epoch(struct worker *worker, bool checkpoint);
+/* When time or size say so. */
+void flush_if_due(struct worker *worker);
+/* Flushes and waits until everything is acknowledged. False: not in time, or a doubt. */
+bool flush_drain(struct worker *worker, int64_t timeout_ms);
+/* Waits until nothing is under way, whatever comes back. */
+void flush_await(struct worker *worker);
+void flush_journal(struct worker *worker, struct lane *lane, struct journal_record *record, const struct slice *files, size_t file_count);
+size_t flush_dirty(const struct worker *worker);
+
+/* loading.c */
+struct loading_customer {
+    struct lane *lane;
+    struct slice key;
+    uint64_t hash;
+};
+/* Brings the customers that are not in memory into it, and those due up to the greatest time of each lane's events. One round trip. */
+enum err loading_fetch(struct worker *worker, const struct loading_customer *customers, size_t count, const int64_t *until_ms,
+                       struct errinfo *info);
+enum err loading_due(struct worker *worker, struct lane *lane, int64_t until_ms, struct errinfo *info);
+/* Memory is bounded: the coldest clean records go. */
+void loading_evict(struct worker *worker, size_t wanted);
+bool loading_is_over(const struct worker *worker);
+
+/* recovery.c */
+void recovery_step(struct worker *worker);
+/* Before a message at `offset` is applied, or at the end: the journal's moves that stand here, and C. */
+enum err recovery_reach(struct worker *worker, struct lane *lane, int64_t offset, struct errinfo *info);
+
+/* idle.c */
+void idle_look(struct worker *worker);
+/* Writes how far the wall clock has moved the watermark, if that is not written yet. */
+void idle_journal_move(struct worker *worker, struct lane *lane);
+#endif
