@@ -20,9 +20,9 @@ static inline void shipped_layout(struct layout *layout, struct layout_machine *
     static const struct slice cart[] = {NAME("empty"), NAME("active"), NAME("checkout"),
                                         NAME("abandoned")};
     static const struct slice browse[] = {NAME("quiet"), NAME("browsing")};
-    static const struct slice lifecycle[] = {NAME("awareness"), NAME("evaluation"),
-                                             NAME("purchase"),  NAME("usage"),
-                                             NAME("repurchase"), NAME("advocacy"), NAME("lapsed")};
+    static const struct slice lifecycle[] = {
+        NAME("awareness"),  NAME("evaluation"), NAME("purchase"), NAME("usage"),
+        NAME("repurchase"), NAME("advocacy"),   NAME("lapsed")};
     static const struct layout_variable cart_variables[] = {
         {.name = NAME("items"), .type = LAYOUT_LINE_ITEMS, .max = 256}};
     static const struct layout_variable browse_variables[] = {

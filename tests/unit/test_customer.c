@@ -95,8 +95,8 @@ static void test_a_new_record_is_in_the_initial_states_with_first_values(void **
     for (uint32_t w = 0; w < 3; w++)
         assert_int_equal(customer_timer_words(&layout, customer, 0)[w], 0);
     const union customer_slot *slots = customer_slots(&layout, customer);
-    static const uint8_t kinds[RICH_SLOTS] = {VALUE_BOOL, VALUE_INT,  VALUE_DOUBLE, VALUE_STRING,
-                                              VALUE_NULL, VALUE_LIST, VALUE_LIST,   VALUE_MAP,
+    static const uint8_t kinds[RICH_SLOTS] = {VALUE_BOOL, VALUE_INT,   VALUE_DOUBLE, VALUE_STRING,
+                                              VALUE_NULL, VALUE_LIST,  VALUE_LIST,   VALUE_MAP,
                                               VALUE_INT,  VALUE_DOUBLE};
     for (uint32_t v = 0; v < RICH_SLOTS; v++)
         assert_int_equal(customer_value(&machines[0].variables[v], &slots[v], 1000).kind, kinds[v]);

@@ -10,7 +10,6 @@
 
 #include <cmocka.h>
 
-
 static struct items_line line(const char *id, const char *name, double price, double quantity)
 {
     return (struct items_line){.product_id = slice_of(id),
@@ -92,7 +91,7 @@ static void test_removing_takes_some_or_all(void **state)
         double quantity;
         const char *order;
         double rest; /* of line b */
-    } cases[] = {{1, "acb", 2}, {2.5, "acb", 0.5}, {3, "ac", 0}, {9, "ac", 0},
+    } cases[] = {{1, "acb", 2}, {2.5, "acb", 0.5}, {3, "ac", 0},  {9, "ac", 0},
                  {0, "ac", 0},  {-1, "ac", 0},     {NAN, "ac", 0}};
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
@@ -155,7 +154,7 @@ static void test_long_texts_are_cut_between_characters(void **state)
     char id[200], name[400];
     memset(id, 'i', sizeof(id));
     memset(name, 'n', sizeof(name));
-    memcpy(id + 127, "\xc3\xa9", 2);   /* é over the end of 128 bytes */
+    memcpy(id + 127, "\xc3\xa9", 2);       /* é over the end of 128 bytes */
     memcpy(name + 254, "\xe0\xb8\x81", 3); /* ก over the end of 256 bytes */
     struct items *items = NULL;
     struct items_line added = {

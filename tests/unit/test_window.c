@@ -83,10 +83,8 @@ static void test_sums_are_formed_from_the_oldest_on(void **state)
     assert_true(window_sum(window, BUCKETS, BUCKET_MS, 0) == 0);
     const double amounts[] = {1e16, 1, -1e16, 0.1};
     for (int i = 3; i >= 0; i--) /* arrive from the newest on */
-        assert_true(
-            window_add_sum(&window, BUCKETS, BUCKET_MS, i * BUCKET_MS, 3000, amounts[i]));
-    assert_true(window_sum(window, BUCKETS, BUCKET_MS, 3000) ==
-                ((1e16 + 1) + -1e16) + 0.1);
+        assert_true(window_add_sum(&window, BUCKETS, BUCKET_MS, i * BUCKET_MS, 3000, amounts[i]));
+    assert_true(window_sum(window, BUCKETS, BUCKET_MS, 3000) == ((1e16 + 1) + -1e16) + 0.1);
     window_clear(&window);
 }
 
