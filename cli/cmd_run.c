@@ -1,0 +1,99 @@
+#include <stdio.h>
+#include <time.h>
+
+#include "cli/cli.h"
+#include "cli/project.h"
+#include "core/log.h"
+#include "engine/engine.h"
+
+#define PROGRESS_EVERY_S 10
+
+static const char help[] =
+    "Usage: stagecoach run -c FILE\n"
+    "\n"
+    "Reads events from Kafka, drives the machines and publishes their signals, each exactly once.\n"
+    "Ends on SIGTERM or SIGINT: drains, writes a last checkpoint and leaves the group.\n"
+    "\n"
+    "  -c, --config FILE   the configuration; each key can be overridden by the environment:\n"
+    "                      STAGECOACH_KAFKA_BROKERS, STAGECOACH_REDIS_URL, ...\n"
+    "  -h, --help          this text\n"
+    "\n"
+    "Exit codes: 0 stopped cleanly, 1 failed while running, 2 wrong usage or configuration.\n";
+
+static void log_progress(const struct engine *engine, struct engine_totals *before, double seconds)
+{
+    struct engine_totals now;
+    engine_totals(engine, &now);
+    log_info("progress",
+             "events=%llu events_per_s=%.0f signals=%llu customers=%llu partitions=%llu dead_letters=%llu duplicates=%llu late=%llu replayed=%llu doubts=%llu",
+             (unsigned long long)now.events, (double)(now.events - before->events) / seconds, (unsigned long long)now.signals,
+             (unsigned long long)now.customers, (unsigned long long)now.partitions, (unsigned long long)now.dead_letters,
+             (unsigned long long)now.duplicates, (unsigned long long)now.late, (unsigned long long)now.replayed, (unsigned long long)now.doubts);
+    *before = now;
+}
+
+static void watch(const struct engine *engine)
+{
+    struct engine_totals before = {0};
+    struct timespec tick = {0, 20 * 1000000};
+    unsigned ticks = 0;
+
+    while (!cli_interrupted() && !engine_has_failed(engine)) {
+        nanosleep(&tick, NULL);
+        if (++ticks % (PROGRESS_EVERY_S * 50) == 0)
+            log_progress(engine, &before, PROGRESS_EVERY_S);
+    }
+    log_progress(engine, &before, PROGRESS_EVERY_S);
+}
+
+/* A worker that hangs in a call to a broker that is away can't be waited for: Kafka and Redis hold all that counts. */
+static int finish(struct engine *engine)
+{
+    struct errinfo info = {""};
+    enum err rc = engine_finish(engine, &info);
+    if (rc == ERR_NONE) {
+        log_info("stopped", "clean=yes");
+        return 0;
+    }
+    log_error("stopped", "clean=no reason=\"%s\"", info.text);
+    if (rc == ERR_RETRY)
+        cli_exit_now(1);
+    return rc == ERR_CONFIG ? 2 : 1;
+}
+
+static int run(const struct project *project)
+{
+    struct worker_setting setting = {
+        .config = project->config,
+        .rules = project->rules,
+        .schema = project->schema,
+        .ruleset = worker_ruleset(project->config, project->rules, project->schema),
+    };
+    struct engine *engine = NULL;
+    struct errinfo info = {""};
+    enum err rc = engine_start(&setting, cli_interrupted_flag(), &engine, &info);
+    if (rc != ERR_NONE) {
+        fprintf(stderr, "stagecoach run: %s\n", info.text);
+        return rc == ERR_CONFIG ? 2 : cli_interrupted() ? 0 : 1;
+    }
+    log_info("started", "group=%s brokers=%s workers=%lld", project->config->group, project->config->brokers, (long long)project->config->workers);
+    watch(engine);
+    return finish(engine);
+}
+
+int cmd_run(int argc, char **argv)
+{
+    const char *config = NULL;
+    const struct cli_option options[] = {{"config", 'c', CLI_TEXT, &config}, {0}};
+    struct project project;
+    int rc = cli_parse(argc, argv, options, help, NULL);
+
+    if (rc != CLI_GO_ON)
+        return rc;
+    if (!config)
+        return cli_wrong(argv[0], "-c FILE is missing");
+    cli_catch_signals();
+    rc = project_load_or_say(&project, config, NULL) ? run(&project) : 2;
+    project_free(&project);
+    return rc;
+}

@@ -1,0 +1,81 @@
+#include "cli/project.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/check.h"
+#include "producer/signal.h"
+
+/* A sibling of the configured schema's file, as `config/schemas/NAME.yaml` are shipped. */
+static char *schema_path(const struct config *config, const char *name)
+{
+    const char *slash = strrchr(config->schema_path, '/');
+    int folder = slash ? (int)(slash - config->schema_path) + 1 : 0;
+    char *path = NULL;
+    CHECK(asprintf(&path, "%.*s%s.yaml", folder, config->schema_path, name) > 0);
+    return path;
+}
+
+static struct schema *load_schema(const struct config *config, const char *name, struct diag *diag)
+{
+    if (!name)
+        return schema_load(config->schema_path, diag);
+    char *path = schema_path(config, name);
+    struct schema *schema = schema_load(path, diag);
+    free(path);
+    return schema;
+}
+
+/* A signal without a topic would have to be dropped, and nothing is. */
+static void check_routes(const struct project *project, struct diag *diag)
+{
+    const struct config *config = project->config;
+    struct signal_route *routes = calloc(config->route_count + 1, sizeof *routes);
+    struct slice type;
+
+    CHECK(routes);
+    for (size_t i = 0; i < config->route_count; i++)
+        routes[i] = (struct signal_route){config->routes[i].pattern, config->routes[i].topic};
+    for (size_t i = 0; (type = rules_signal_type(project->rules, i)).size > 0; i++)
+        if (signal_route_find(routes, config->route_count, type) < 0)
+            diag_error(diag, config_pos(config, "signals.topics"),
+                       "no pattern matches the signal %.*s: add one, or '*' as the last", (int)type.size, type.data);
+    free(routes);
+}
+
+bool project_load(struct project *project, const char *path, const char *schema_name, struct diag *diag)
+{
+    *project = (struct project){0};
+    project->config = config_load(path, diag);
+    if (!project->config)
+        return false;
+    project->schema = load_schema(project->config, schema_name, diag);
+    struct rules_options options = {
+        .files = project->config->machines.items,
+        .file_count = project->config->machines.count,
+        .constants = project->config->constants,
+        .forget_after_ms = project->config->forget_after_ms,
+    };
+    project->rules = rules_load(&options, diag);
+    if (project->rules)
+        check_routes(project, diag);
+    return diag->error_count == 0;
+}
+
+void project_free(struct project *project)
+{
+    rules_free(project->rules);
+    schema_free(project->schema);
+    config_free(project->config);
+}
+
+bool project_load_or_say(struct project *project, const char *path, const char *schema_name)
+{
+    struct diag diag;
+    diag_init(&diag);
+    bool loaded = project_load(project, path, schema_name, &diag);
+    diag_print(&diag, stderr);
+    diag_fini(&diag);
+    return loaded;
+}
