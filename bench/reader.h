@@ -29,8 +29,8 @@
 
 struct reader_format {
     const char *name;
-    const char *schema; /* NULL: the configured one */
-    const char *help;   /* for --help */
+    const char *schema;           /* NULL: the configured one */
+    const char *help;             /* for --help */
     const struct reader_ops *ops; /* private */
 };
 
@@ -56,14 +56,16 @@ struct reader_row {
     int64_t row;          /* from 0, the header line not counted: the offset in a ce_id */
     int64_t line;         /* from 1: where the row begins; of `msgpack` the message's number */
     struct slice message; /* msgpack, borrowed until the next call; empty unless READER_ROW */
-    const char *error;    /* `FILE:LINE: what is wrong`, borrowed until the next call; NULL unless READER_BAD */
+    const char *
+        error; /* `FILE:LINE: what is wrong`, borrowed until the next call; NULL unless READER_BAD */
 };
 
 /*
  * NULL where the file can't be opened (ERR_FATAL) or its header line lacks a column that the format needs
  * (ERR_CONFIG): `*rc` and `info` say so.
  */
-struct reader *reader_open(const char *path, const struct reader_format *format, enum err *rc, struct errinfo *info);
+struct reader *reader_open(const char *path, const struct reader_format *format, enum err *rc,
+                           struct errinfo *info);
 
 enum reader_result reader_next(struct reader *reader, struct reader_row *row, struct errinfo *info);
 
