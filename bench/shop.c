@@ -14,38 +14,38 @@
 
 #define SECOND_MS ((double)1000)
 #define MINUTE_MS (60 * SECOND_MS)
-#define HOUR_MS (60 * MINUTE_MS)
-#define DAY_MS (24 * HOUR_MS)
+#define HOUR_MS   (60 * MINUTE_MS)
+#define DAY_MS    (24 * HOUR_MS)
 
 /* Flatter than Zipf's own 1 for customers: nobody is on the site all day. */
 #define CUSTOMER_SKEW 0.7
-#define PRODUCT_SKEW 0.9
+#define PRODUCT_SKEW  0.9
 
 /*
  * How shoppers behave. Together these give the cart abandonment of about 70% that tests/unit/test_shop.c measures;
  * whoever changes one runs that test.
  */
-#define BOUNCE_CHANCE 0.30        /* of sessions: one or two pages */
-#define BUYING_CHANCE 0.20        /* ... fill a cart; the others look around */
+#define BOUNCE_CHANCE        0.30 /* of sessions: one or two pages */
+#define BUYING_CHANCE        0.20 /* ... fill a cart; the others look around */
 #define COME_FOR_CART_CHANCE 0.60 /* of sessions of somebody with a cart: look at it first */
-#define LOOKS_MEAN 7.0
-#define MORE_CHANCE 0.35   /* another product into the cart, each time */
-#define REGRET_CHANCE 0.08 /* take something out again */
-#define SEE_CART_CHANCE 0.60
-#define CHECKOUT_CHANCE 0.40 /* of filled carts, at first ... */
-#define DECIDED_CHANCE 0.75  /* ... and of those who came back for it */
-#define STEP_CHANCE 0.88     /* from one step of the checkout to the next; three of them */
-#define RETURN_CHANCE 0.20   /* of those who leave a cart */
+#define LOOKS_MEAN           7.0
+#define MORE_CHANCE          0.35 /* another product into the cart, each time */
+#define REGRET_CHANCE        0.08 /* take something out again */
+#define SEE_CART_CHANCE      0.60
+#define CHECKOUT_CHANCE      0.40 /* of filled carts, at first ... */
+#define DECIDED_CHANCE       0.75 /* ... and of those who came back for it */
+#define STEP_CHANCE          0.88 /* from one step of the checkout to the next; three of them */
+#define RETURN_CHANCE        0.20 /* of those who leave a cart */
 
 #define EVENTS_PER_SESSION 6.3 /* as it comes out, with what follows orders: measured by the test */
 
-#define CART_LINES_MAX 6
-#define CART_KEPT_MS (7 * DAY_MS) /* as in config/machines/cart.yaml */
-#define DRAWS_MAX 16              /* to find a customer who is not in a session */
-#define PAUSE_CHANCE 0.06
-#define GAP_MAX_MS (20 * MINUTE_MS) /* within a session: well below the 30 minutes that end it */
+#define CART_LINES_MAX     6
+#define CART_KEPT_MS       (7 * DAY_MS) /* as in config/machines/cart.yaml */
+#define DRAWS_MAX          16           /* to find a customer who is not in a session */
+#define PAUSE_CHANCE       0.06
+#define GAP_MAX_MS         (20 * MINUTE_MS) /* within a session: well below the 30 minutes that end it */
 #define DUPLICATE_DELAY_MS 5000
-#define LATE_MS_MAX 5000
+#define LATE_MS_MAX        5000
 
 enum what {
     WHAT_ARRIVAL,
