@@ -35,7 +35,8 @@ fetch() {
         fresh=$(mktemp -d "$cache/fetch.XXXXXX")
         # Several tries: a download of 60 files meets a hiccup now and then.
         for try in 1 2 3; do
-            if mvn -B -q -f "$here/pom.xml" dependency:copy-dependencies \
+            if mvn -B -q -f "$here/pom.xml" \
+                org.apache.maven.plugins:maven-dependency-plugin:copy-dependencies \
                 -DincludeScope=runtime -DoutputDirectory="$fresh" >&2; then
                 mv "$fresh" "$jars"
                 exit 0
