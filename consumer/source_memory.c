@@ -270,6 +270,14 @@ void source_log_commit(struct source_log *log, struct topic_partition of, int64_
     unlock(log);
 }
 
+int64_t source_log_committed(struct source_log *log, struct topic_partition of)
+{
+    lock(log);
+    int64_t offset = get_partition(log, of)->committed;
+    unlock(log);
+    return offset;
+}
+
 int64_t source_log_end(struct source_log *log, struct topic_partition of)
 {
     lock(log);

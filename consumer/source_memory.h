@@ -43,6 +43,9 @@ void source_log_trim(struct source_log *log, struct topic_partition of, int64_t 
 void source_log_commit(struct source_log *log, struct topic_partition of, int64_t offset,
                        const char *metadata);
 
+/* The group's offset; -1: none. */
+int64_t source_log_committed(struct source_log *log, struct topic_partition of);
+
 /* The next offset that will be given. */
 int64_t source_log_end(struct source_log *log, struct topic_partition of);
 
