@@ -336,6 +336,11 @@ void worker_stop(struct worker *worker)
     atomic_store(&worker->stopping, true);
 }
 
+struct source *worker_source(const struct worker *worker)
+{
+    return worker->source;
+}
+
 const struct worker_counters *worker_counters(const struct worker *worker)
 {
     return &worker->counters;
@@ -440,6 +445,8 @@ void worker_free(struct worker *worker)
     while ((epoch = publisher_pop(&worker->publisher, 0)))
         epoch_free(epoch);
     publisher_fini(&worker->publisher);
+    worker->under_way = 0;
+    worker->phase = WORKER_UNASSIGNED; /* who wanted a clean end has called worker_finish() */
     source_close(worker->source);
     sink_close(worker->seams.sink);
     store_close(worker->seams.load_store);

@@ -72,6 +72,9 @@ enum err worker_finish(struct worker *worker, int64_t timeout_ms, struct errinfo
 /* Asks worker_run() to end. Any thread, also a signal handler. */
 void worker_stop(struct worker *worker);
 
+/* Its source, for tests that disturb it. */
+struct source *worker_source(const struct worker *worker);
+
 const struct worker_counters *worker_counters(const struct worker *worker);
 void worker_free(struct worker *worker);
 #endif

@@ -1,0 +1,430 @@
+/*
+ * The real worker on memory backends of all four seams: its signals are those of the plain computation, whatever happens to it.
+ *
+ * Single-threaded and seeded: a failure names its seed, and STAGECOACH_SIM_SEED=N repeats it; STAGECOACH_SIM_RUNS=N runs more.
+ *
+ * ctest-labels: engine
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "bench/shop.h"
+#include "config/config.h"
+#include "consumer/source_memory.h"
+#include "core/hash.h"
+#include "core/log.h"
+#include "engine/backtest.h"
+#include "engine/worker.h"
+#include "producer/sink_memory.h"
+
+#define PARTITIONS 3
+#define EVENTS 12000
+#define FAR_AHEAD_MS (INT64_C(500) * 86400000)
+
+static const char config_text[] = "kafka: { topics: [shop.events], group: sim }\n"
+                                  "machines: [ " STAGECOACH_SOURCE_DIR "/config/machines/cart.yaml, " STAGECOACH_SOURCE_DIR
+                                  "/config/machines/browse.yaml, " STAGECOACH_SOURCE_DIR "/config/machines/lifecycle.yaml ]\n"
+                                  "signals: { topics: { '*': shop.signals }, dead_letters: shop.dead-letters }\n"
+                                  "events: { schema: " STAGECOACH_SOURCE_DIR "/config/schemas/segment.yaml }\n"
+                                  "commit_interval: 50ms\n"
+                                  "checkpoint_interval: 200ms\n"
+                                  "watermark: { lateness: 5s, idle: 30s, future: 100000d }\n"
+                                  "memory: { customers: %d }\n";
+
+struct world {
+    struct config *config;
+    struct schema *schema;
+    struct rules *rules;
+    struct worker_setting setting;
+    struct source_log *log;
+    struct store_bank *bank;
+    int64_t now_ms;
+    uint64_t random;
+    uint64_t seed; /* of owner tokens */
+    int fail_commits;
+};
+
+static const struct topic_partition all_partitions[PARTITIONS] = {{"shop.events", 0}, {"shop.events", 1}, {"shop.events", 2}};
+
+/* splitmix64 */
+static uint64_t next_random(uint64_t *state)
+{
+    uint64_t z = (*state += UINT64_C(0x9E3779B97F4A7C15));
+    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
+    return z ^ (z >> 31);
+}
+
+static uint32_t pick(struct world *world, uint32_t below)
+{
+    return (uint32_t)(next_random(&world->random) % below);
+}
+
+/* ---- the world ---- */
+
+static void take_record(void *self, const struct sink_record *record)
+{
+    struct world *world = self;
+    struct topic_partition to = {record->topic, record->partition < 0 ? 0 : record->partition};
+    source_log_append(world->log, to, 0, record->key, record->value);
+}
+
+static void take_offset(void *self, const struct sink_offset *offset)
+{
+    struct world *world = self;
+    source_log_commit(world->log, offset->of, offset->offset, offset->metadata);
+}
+
+static bool is_member(void *self, struct slice membership)
+{
+    struct world *world = self;
+    return source_log_is_member(world->log, membership);
+}
+
+static enum err may_commit(void *self, struct errinfo *info)
+{
+    struct world *world = self;
+    if (world->fail_commits == 0)
+        return ERR_NONE;
+    world->fail_commits--;
+    return err_set(info, ERR_FENCED, "the test wants it so");
+}
+
+static struct source *open_source(void *self, const struct source_listener *listener, struct errinfo *info)
+{
+    struct world *world = self;
+    (void)info;
+    struct source *source = source_memory_open(world->log, all_partitions, PARTITIONS, listener);
+    source_memory_set_batch(source, 1 + pick(world, 400));
+    return source;
+}
+
+static struct worker *new_worker(struct world *world)
+{
+    struct sink_memory_receiver receiver = {world, take_record, take_offset, is_member, may_commit};
+    struct errinfo info;
+    struct worker_seams seams = {
+        .self = world,
+        .open_source = open_source,
+        .sink = sink_memory_open(&receiver),
+        .load_store = store_memory_open(world->bank),
+        .save_store = store_memory_open(world->bank),
+        .clock = clock_fixed(&world->now_ms),
+        .seed = ++world->seed * 1000003,
+        .single_threaded = true,
+    };
+    struct worker *worker = worker_new(&world->setting, &seams, 0, &info);
+    assert_non_null(worker);
+    return worker;
+}
+
+static void load_project(struct world *world, int customers)
+{
+    char text[2048];
+    struct diag diag;
+    diag_init(&diag);
+    snprintf(text, sizeof text, config_text, customers);
+    world->config = config_parse("sim.yaml", slice_of(text), &diag);
+    diag_print(&diag, stderr);
+    assert_non_null(world->config);
+    world->schema = schema_load(world->config->schema_path, &diag);
+    struct rules_options options = {world->config->machines.items, world->config->machines.count, NULL, world->config->forget_after_ms};
+    world->rules = rules_load(&options, &diag);
+    diag_print(&diag, stderr);
+    assert_non_null(world->rules);
+    diag_fini(&diag);
+}
+
+static void world_init(struct world *world, uint64_t seed, int customers)
+{
+    *world = (struct world){.random = seed, .now_ms = SHOP_START_MS};
+    load_project(world, customers);
+    world->setting = (struct worker_setting){
+        world->config, world->rules, world->schema, worker_ruleset(world->config, world->rules, world->schema)};
+    world->log = source_log_new();
+    world->bank = store_bank_new();
+    source_log_create(world->log, "shop.events", PARTITIONS);
+    source_log_create(world->log, "sim.journal.shop.events", PARTITIONS);
+    source_log_create(world->log, "shop.signals", 1);
+    source_log_create(world->log, "shop.dead-letters", 1);
+}
+
+static void world_fini(struct world *world)
+{
+    source_log_free(world->log);
+    store_bank_free(world->bank);
+    rules_free(world->rules);
+    schema_free(world->schema);
+    config_free(world->config);
+}
+
+/* A last event of each partition, far ahead, so that every timer of the run fires. */
+static void close_partitions(struct world *world)
+{
+    for (int32_t p = 0; p < PARTITIONS; p++) {
+        unsigned char message[128];
+        char key[16];
+        int key_size = snprintf(key, sizeof key, "closer-%d", (int)p);
+        int64_t time_ms = SHOP_START_MS + FAR_AHEAD_MS;
+        size_t n = 0;
+        message[n++] = 0x83; /* a map of userId, event, timestamp */
+        message[n++] = 0xa6, memcpy(message + n, "userId", 6), n += 6;
+        message[n++] = (unsigned char)(0xa0 + key_size), memcpy(message + n, key, (size_t)key_size), n += (size_t)key_size;
+        message[n++] = 0xa5, memcpy(message + n, "event", 5), n += 5;
+        message[n++] = 0xa4, memcpy(message + n, "Page", 4), n += 4;
+        message[n++] = 0xa9, memcpy(message + n, "timestamp", 9), n += 9;
+        message[n++] = 0xcf;
+        for (int shift = 56; shift >= 0; shift -= 8)
+            message[n++] = (unsigned char)((uint64_t)time_ms >> shift);
+        source_log_append(world->log, all_partitions[p], time_ms, slice_of(key), (struct slice){(char *)message, n});
+    }
+}
+
+static void feed(struct world *world, uint64_t seed, size_t events)
+{
+    struct shop_options options = {.seed = seed, .customers = 900, .products = 200, .events_per_second = 0.5, .late_share = 0.02,
+                                   .late_ms_max = 60000, .duplicate_share = 0.01};
+    struct shop *shop = shop_new(&options);
+    struct shop_event event;
+    for (size_t i = 0; i < events; i++) {
+        shop_next(shop, &event);
+        uint64_t hash = hash_bytes(event.customer);
+        if (hash % 97 == 0)
+            source_log_add_gap(world->log, all_partitions[hash % PARTITIONS], 1);
+        struct slice value = i % 500 == 3 ? (struct slice){event.message.data, event.message.size - 1} : event.message;
+        source_log_append(world->log, all_partitions[hash % PARTITIONS], event.sent_ms, event.customer, value);
+    }
+    shop_free(shop);
+    close_partitions(world);
+}
+
+/* ---- what is right ---- */
+
+struct lines {
+    char **items;
+    size_t count, capacity;
+};
+
+static void add_line(struct lines *lines, struct slice line)
+{
+    if (lines->count == lines->capacity) {
+        lines->capacity = lines->capacity ? lines->capacity * 2 : 1024;
+        lines->items = realloc(lines->items, lines->capacity * sizeof *lines->items);
+        assert_non_null(lines->items);
+    }
+    lines->items[lines->count++] = strndup(line.data, line.size);
+}
+
+static int compare_lines(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void free_lines(struct lines *lines)
+{
+    for (size_t i = 0; i < lines->count; i++)
+        free(lines->items[i]);
+    free(lines->items);
+}
+
+static void expect_signal(void *self, const struct signal *signal, struct slice id)
+{
+    struct buf line;
+    (void)id;
+    buf_init(&line);
+    signal_encode(signal, SIGNAL_JSON, (struct slice){0}, &line);
+    add_line(self, buf_slice(&line));
+    buf_fini(&line);
+}
+
+/* Each partition through the plain computation, from its first event on. */
+static void compute_expected(struct world *world, struct lines *expected)
+{
+    for (int32_t p = 0; p < PARTITIONS; p++) {
+        struct backtest_options options = {world->rules, world->schema, world->config->lateness_ms, world->config->forget_after_ms,
+                                           BACKTEST_NO_UNTIL, expected, expect_signal};
+        struct backtest *backtest = backtest_new(&options);
+        struct source_message message;
+        struct decoded decoded;
+        for (int64_t offset = 0; offset < source_log_end(world->log, all_partitions[p]); offset++)
+            if (source_log_get(world->log, all_partitions[p], offset, &message))
+                backtest_message(backtest, offset, message.value, &decoded);
+        backtest_free(backtest);
+    }
+    qsort(expected->items, expected->count, sizeof *expected->items, compare_lines);
+}
+
+static void collect_signals(struct world *world, struct lines *lines)
+{
+    struct topic_partition topic = {"shop.signals", 0};
+    struct source_message message;
+    for (int64_t offset = 0; offset < source_log_end(world->log, topic); offset++)
+        if (source_log_get(world->log, topic, offset, &message))
+            add_line(lines, message.value);
+    qsort(lines->items, lines->count, sizeof *lines->items, compare_lines);
+}
+
+static void assert_same_lines(const struct lines *expected, const struct lines *got, uint64_t seed)
+{
+    size_t i = 0;
+    while (i < expected->count && i < got->count && strcmp(expected->items[i], got->items[i]) == 0)
+        i++;
+    if (i == expected->count && i == got->count)
+        return;
+    print_error("seed %llu: %zu signals expected, %zu found; the first difference:\n  expected %s\n  found    %s\n", (unsigned long long)seed,
+                expected->count, got->count, i < expected->count ? expected->items[i] : "(none)", i < got->count ? got->items[i] : "(none)");
+    fail();
+}
+
+/* ---- running ---- */
+
+static bool is_through(struct world *world)
+{
+    for (int32_t p = 0; p < PARTITIONS; p++)
+        if (source_log_committed(world->log, all_partitions[p]) < source_log_end(world->log, all_partitions[p]))
+            return false;
+    return true;
+}
+
+static void step(struct world *world, struct worker *worker)
+{
+    struct errinfo info = {""};
+    world->now_ms += 1 + pick(world, 20);
+    enum err rc = worker_step(worker, 0, &info);
+    if (rc != ERR_NONE)
+        print_error("worker_step: %s\n", info.text);
+    assert_int_equal(rc, ERR_NONE);
+}
+
+static void run_to_end(struct world *world, struct worker *worker)
+{
+    for (int i = 0; i < 200000 && !is_through(world); i++)
+        step(world, worker);
+    assert_true(is_through(world));
+}
+
+static void finish(struct world *world, struct worker *worker)
+{
+    struct errinfo info;
+    (void)world;
+    assert_int_equal(worker_finish(worker, 1000, &info), ERR_NONE);
+    worker_free(worker);
+}
+
+static void check(struct world *world, uint64_t seed)
+{
+    struct lines expected = {0}, got = {0};
+    compute_expected(world, &expected);
+    assert_true(expected.count > 100);
+    collect_signals(world, &got);
+    assert_same_lines(&expected, &got, seed);
+    free_lines(&expected);
+    free_lines(&got);
+}
+
+/* Undisturbed, the worker signals what the plain computation does. */
+static void test_a_worker_left_alone_signals_what_is_right(void **state)
+{
+    struct world world;
+    (void)state;
+    world_init(&world, 1, 1000000);
+    feed(&world, 1, EVENTS);
+    struct worker *worker = new_worker(&world);
+    run_to_end(&world, worker);
+    finish(&world, worker);
+    check(&world, 1);
+    world_fini(&world);
+}
+
+/* With room for few customers, most are read from the store again and again: nothing changes. */
+static void test_a_small_memory_changes_nothing(void **state)
+{
+    struct world world;
+    (void)state;
+    world_init(&world, 2, 100);
+    feed(&world, 2, EVENTS);
+    struct worker *worker = new_worker(&world);
+    run_to_end(&world, worker);
+    finish(&world, worker);
+    check(&world, 2);
+    world_fini(&world);
+}
+
+static struct worker *disturb(struct world *world, struct worker *worker)
+{
+    switch (pick(world, 8)) {
+    case 0: /* killed: whatever it had in hand is gone */
+    case 1:
+        worker_free(worker);
+        return new_worker(world);
+    case 2:
+        store_bank_wipe(world->bank);
+        return worker;
+    case 3:
+        source_memory_rebalance(worker_source(worker), true);
+        return worker;
+    case 4:
+        source_memory_rebalance(worker_source(worker), false);
+        return worker;
+    case 5:
+        world->fail_commits = 1 + (int)pick(world, 2);
+        return worker;
+    case 6: /* a clean restart */
+        finish(world, worker);
+        return new_worker(world);
+    default: { /* killed, and what it leaves in the store is gone too */
+        worker_free(worker);
+        store_bank_wipe(world->bank);
+        return new_worker(world);
+    }
+    }
+}
+
+static void run_disturbed(uint64_t seed)
+{
+    struct world world;
+    world_init(&world, seed, 100 + (int)(seed % 3) * 400);
+    feed(&world, seed, EVENTS / 4);
+    struct worker *worker = new_worker(&world);
+    for (int i = 0; i < 12 && !is_through(&world); i++) {
+        for (uint32_t turns = 1 + pick(&world, 60); turns > 0; turns--)
+            step(&world, worker);
+        worker = disturb(&world, worker);
+    }
+    run_to_end(&world, worker);
+    finish(&world, worker);
+    check(&world, seed);
+    world_fini(&world);
+}
+
+/* Crashes, lost and orderly rebalances, failed commits and a forgetful store: every signal once. */
+static void test_disturbances_lose_nothing_and_repeat_nothing(void **state)
+{
+    const char *seed = getenv("STAGECOACH_SIM_SEED"), *runs = getenv("STAGECOACH_SIM_RUNS");
+    (void)state;
+    if (seed) {
+        run_disturbed(strtoull(seed, NULL, 10));
+        return;
+    }
+    uint64_t count = runs ? strtoull(runs, NULL, 10) : 25;
+    for (uint64_t i = 1; i <= count; i++)
+        run_disturbed(i * 7919);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_worker_left_alone_signals_what_is_right),
+        cmocka_unit_test(test_a_small_memory_changes_nothing),
+        cmocka_unit_test(test_disturbances_lose_nothing_and_repeat_nothing),
+    };
+    log_set_level(getenv("STAGECOACH_SIM_LOG") ? LOG_DEBUG : LOG_OFF);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
