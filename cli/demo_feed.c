@@ -37,7 +37,7 @@ static void rest(void)
     nanosleep(&pause, NULL);
 }
 
-static bool send(rd_kafka_t *producer, const struct shop_event *event)
+static bool send_event(rd_kafka_t *producer, const struct shop_event *event)
 {
     rd_kafka_resp_err_t rc;
     do {
@@ -64,7 +64,7 @@ static void feed_all(struct demo_feed *feed, rd_kafka_t *producer)
             continue;
         }
         shop_next(shop, &event);
-        if (!send(producer, &event)) {
+        if (!send_event(producer, &event)) {
             err_set(&feed->info, ERR_FATAL, "the embedded broker takes no more events");
             break;
         }
