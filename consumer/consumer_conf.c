@@ -1,0 +1,165 @@
+#include "consumer/consumer_conf.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/log.h"
+
+struct setting {
+    const char *name;
+    const char *value;
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static const struct setting own[] = {
+    /* librdkafka 2.0.2 looks again only after up to a second when its queue was full, so that more than a second of
+     * load has to lie in it. The events are small: the number is what counts, the size is a bound of memory. */
+    {"queued.min.messages", "1000000"},
+    {"queued.max.messages.kbytes", "524288"},
+    {"fetch.message.max.bytes", "4194304"},
+    /* One fetch is under way at a time to a broker: a partition that is resumed waits for the one that waits for
+     * others. And the end of a partition is said when a fetch comes back. */
+    {"fetch.wait.max.ms", "100"},
+    {"fetch.error.backoff.ms", "100"},
+    {"reconnect.backoff.max.ms", "2000"},
+    {"heartbeat.interval.ms",
+     "1000"}, /* a heartbeat's answer is how members learn that somebody joins */
+    /* How often committed offsets are asked for again while a transaction's markers are being written. */
+    {"retry.backoff.ms", "10"},
+    {"socket.nagle.disable", "true"},
+    {"log.connection.close", "false"}, /* brokers close idle connections */
+};
+
+static const struct setting fixed[] = {
+    {"isolation.level", "read_committed"}, {"enable.auto.commit", "false"},
+    {"enable.auto.offset.store", "false"}, {"enable.partition.eof", "true"},
+    {"auto.offset.reset", "error"}, /* a position outside the log must never jump in silence */
+    {"allow.auto.create.topics", "false"}, {"statistics.interval.ms", "0"},
+};
+
+static const struct setting fixed_member[] = {
+    {"partition.assignment.strategy",
+     "range"}, /* eager: cooperative mode of 2.0.2 loses assignments */
+};
+
+static const struct setting own_plain[] = {
+    {"fetch.wait.max.ms", "10"}, /* it reads to an end, and then does not fetch */
+};
+
+/* `level` is syslog's: 3 is an error, 4 a warning, 6 information. */
+static enum log_level level_of(int level, const char *facility)
+{
+    /* kafka.properties go to producers and consumers alike, so half of them are useless somewhere. */
+    if (strcmp(facility, "CONFWARN") == 0)
+        return LOG_DEBUG;
+    if (level <= 3)
+        return LOG_ERROR;
+    if (level == 4)
+        return LOG_WARN;
+    return level <= 6 ? LOG_INFO : LOG_DEBUG;
+}
+
+/* Any thread of librdkafka's. */
+static void on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
+{
+    log_write(level_of(level, facility), "kafka.client", "client=%s facility=%s text=\"%s\"",
+              rd_kafka_name(rk), facility, text);
+}
+
+static enum err set(rd_kafka_conf_t *conf, const char *name, const char *value,
+                    struct errinfo *info)
+{
+    char text[256];
+    if (rd_kafka_conf_set(conf, name, value, text, sizeof(text)) == RD_KAFKA_CONF_OK)
+        return ERR_NONE;
+    return err_set(info, ERR_CONFIG, "%s", text);
+}
+
+static enum err set_all(rd_kafka_conf_t *conf, const struct setting *settings, size_t count,
+                        struct errinfo *info)
+{
+    enum err rc = ERR_NONE;
+    for (size_t i = 0; i < count && rc == ERR_NONE; i++)
+        rc = set(conf, settings[i].name, settings[i].value, info);
+    return rc;
+}
+
+static enum err set_property(rd_kafka_conf_t *conf, const struct config_property *property,
+                             struct errinfo *info)
+{
+    struct errinfo why;
+    if (set(conf, property->name, property->value, &why) == ERR_NONE)
+        return ERR_NONE;
+    /* What librdkafka says repeats the value. */
+    return err_set(info, ERR_CONFIG, "%s:%d:%d: kafka.properties: %s: %s", property->at.file,
+                   property->at.line, property->at.column, property->name,
+                   property->is_secret ? "librdkafka does not take this value" : why.text);
+}
+
+static enum err set_properties(rd_kafka_conf_t *conf, const struct config *config,
+                               struct errinfo *info)
+{
+    enum err rc = ERR_NONE;
+    for (size_t i = 0; i < config->property_count && rc == ERR_NONE; i++)
+        rc = set_property(conf, &config->properties[i], info);
+    return rc;
+}
+
+static enum err set_common(rd_kafka_conf_t *conf, const struct config *config, unsigned worker,
+                           struct errinfo *info)
+{
+    char client[300];
+    snprintf(client, sizeof(client), "stagecoach-%s-%u", config->instance, worker);
+    rd_kafka_conf_set_log_cb(conf, on_log);
+    enum err rc = set(conf, "client.id", client, info);
+    if (rc == ERR_NONE)
+        rc = set(conf, "bootstrap.servers", config->brokers, info);
+    if (rc == ERR_NONE)
+        rc = set_all(conf, own, COUNT(own), info);
+    return rc;
+}
+
+static enum err set_member(rd_kafka_conf_t *conf, const struct config *config, unsigned worker,
+                           struct errinfo *info)
+{
+    char instance[300];
+    snprintf(instance, sizeof(instance), "%s-%u", config->instance, worker);
+    enum err rc = set_all(conf, fixed_member, COUNT(fixed_member), info);
+    if (rc == ERR_NONE)
+        rc = set(conf, "group.id", config->group, info);
+    if (rc == ERR_NONE)
+        rc = set(conf, "group.instance.id", instance, info);
+    return rc;
+}
+
+static rd_kafka_conf_t *build(const struct config *config, unsigned worker, bool is_member,
+                              struct errinfo *info)
+{
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    enum err rc = set_common(conf, config, worker, info);
+    if (rc == ERR_NONE)
+        rc = set_properties(conf, config, info);
+    if (rc == ERR_NONE)
+        rc = set_all(conf, fixed, COUNT(fixed), info);
+    if (rc == ERR_NONE && is_member)
+        rc = set_member(conf, config, worker, info);
+    if (rc == ERR_NONE && !is_member)
+        rc = set_all(conf, own_plain, COUNT(own_plain), info);
+    if (rc == ERR_NONE)
+        return conf;
+    rd_kafka_conf_destroy(conf);
+    return NULL;
+}
+
+rd_kafka_conf_t *consumer_conf_member(const struct config *config, unsigned worker,
+                                      struct errinfo *info)
+{
+    return build(config, worker, true, info);
+}
+
+rd_kafka_conf_t *consumer_conf_plain(const struct config *config, unsigned worker,
+                                     struct errinfo *info)
+{
+    return build(config, worker, false, info);
+}
