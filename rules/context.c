@@ -72,7 +72,8 @@ static struct value signal_select(struct step *step, struct slice map, enum valu
     if (!mp_map_find(map, key, &found))
         return (struct value){.kind = VALUE_ABSENT};
     bool is_products = kind == VALUE_RAW_PROPERTIES && slice_is(key, "products");
-    struct value value = value_of_msgpack(found, is_products ? VALUE_RAW_PRODUCTS : VALUE_RAW_PLAIN);
+    struct value value =
+        value_of_msgpack(found, is_products ? VALUE_RAW_PRODUCTS : VALUE_RAW_PLAIN);
     if (kind != VALUE_RAW_PLAIN && is_id_key(key))
         return id_of(value, step->context->arena);
     return value;
@@ -169,8 +170,7 @@ static struct value event_map(struct step *step)
 
 struct value step_variable(struct step *step, uint32_t variable)
 {
-    return customer_value(&step->layout->variables[variable], &step->slots[variable],
-                          step->now_ms);
+    return customer_value(&step->layout->variables[variable], &step->slots[variable], step->now_ms);
 }
 
 static struct value context_map(struct step *step)

@@ -7,7 +7,7 @@
 #include "rules/step.h"
 
 #define MESSAGE_SIZE 256
-#define NAMES_MAX 512
+#define NAMES_MAX    512
 
 /* "there is no X 'y': did you mean 'z'?" or what there is. */
 static bool unknown(char *message, const char *what, struct slice name, const char *const *names,
@@ -61,9 +61,9 @@ static bool bind_event(struct loader *loader, const struct slice *segments, uint
         enum slot_kind slot;
         enum cel_type type;
     } fields[] = {
-        {"name", SLOT_EVENT_NAME, CEL_STRING},         {"time", SLOT_EVENT_TIME, CEL_TIMESTAMP},
-        {"id", SLOT_EVENT_ID, CEL_STRING},             {"customer", SLOT_EVENT_CUSTOMER, CEL_STRING},
-        {"late", SLOT_EVENT_LATE, CEL_BOOL},           {"properties", SLOT_PATH, CEL_MAP},
+        {"name", SLOT_EVENT_NAME, CEL_STRING}, {"time", SLOT_EVENT_TIME, CEL_TIMESTAMP},
+        {"id", SLOT_EVENT_ID, CEL_STRING},     {"customer", SLOT_EVENT_CUSTOMER, CEL_STRING},
+        {"late", SLOT_EVENT_LATE, CEL_BOOL},   {"properties", SLOT_PATH, CEL_MAP},
         {"raw", SLOT_EVENT_RAW, CEL_MAP},
     };
     enum { FIELD_COUNT = sizeof(fields) / sizeof(fields[0]) };
@@ -153,7 +153,8 @@ static bool bind_machines(struct loader *loader, const struct slice *segments, u
         if (count > 2 && slice_is(segments[2], "state"))
             return bind(binding, SLOT_NUMBER(SLOT_MACHINE_STATE, i), 3, CEL_STRING);
         binding->consumed = 2;
-        snprintf(message, MESSAGE_SIZE, "of another machine only its state is seen: machines.%.*s.state",
+        snprintf(message, MESSAGE_SIZE,
+                 "of another machine only its state is seen: machines.%.*s.state",
                  SLICE_ARGS(segments[1]));
         return false;
     }
@@ -215,8 +216,10 @@ static bool bind_constants(struct loader *loader, const struct slice *segments, 
     }
     const struct value *value = find_constant(constants, segments[1]);
     if (value) {
-        *binding = (struct cel_binding){.consumed = 2, .type = type_of_constant(value),
-                                        .is_constant = true, .constant = *value};
+        *binding = (struct cel_binding){.consumed = 2,
+                                        .type = type_of_constant(value),
+                                        .is_constant = true,
+                                        .constant = *value};
         return true;
     }
     const char *names[NAMES_MAX];
@@ -265,9 +268,8 @@ static struct value constant_of(struct loader *loader, const struct yaml_node *n
             items[2 * i] = value_string(node->keys[i]->text);
         items[i * step + step - 1] = constant_of(loader, node->items[i], depth + 1);
     }
-    return (struct value){.kind = is_map ? VALUE_MAP : VALUE_LIST,
-                          .size = (uint32_t)node->count,
-                          .items = items};
+    return (struct value){
+        .kind = is_map ? VALUE_MAP : VALUE_LIST, .size = (uint32_t)node->count, .items = items};
 }
 
 const struct value *load_constants(struct loader *loader, const struct yaml_node *node)
@@ -287,7 +289,7 @@ const struct value *load_constants(struct loader *loader, const struct yaml_node
 static bool resolve(void *self, const struct slice *segments, uint32_t count,
                     struct cel_binding *binding, char *message)
 {
-    static const char *const names[] = {"event", "context", "state",    "entered",
+    static const char *const names[] = {"event", "context",  "state",    "entered",
                                         "now",   "machines", "constants"};
     struct loader *loader = self;
     struct slice first = segments[0];
@@ -310,9 +312,10 @@ static bool resolve(void *self, const struct slice *segments, uint32_t count,
                  SLICE_ARGS(first), SLICE_ARGS(first));
         return false;
     }
-    return unknown(message, "name", first, names, sizeof(names) / sizeof(names[0]),
-                   "names are event, context, state, entered, now, machines and constants; a text is "
-                   "quoted once more, as in \"'email'\"");
+    return unknown(
+        message, "name", first, names, sizeof(names) / sizeof(names[0]),
+        "names are event, context, state, entered, now, machines and constants; a text is "
+        "quoted once more, as in \"'email'\"");
 }
 
 void load_bind_host(struct loader *loader)

@@ -75,10 +75,12 @@ struct arrow {
     struct slice name;
 };
 
-static void put_transition(FILE *out, const struct arrow *arrow, const struct transition *transition)
+static void put_transition(FILE *out, const struct arrow *arrow,
+                           const struct transition *transition)
 {
     if (transition->has_target)
-        fprintf(out, "    %s -> m%u_s%u [label=\"", arrow->from, arrow->machine, transition->target);
+        fprintf(out, "    %s -> m%u_s%u [label=\"", arrow->from, arrow->machine,
+                transition->target);
     else
         fprintf(out, "    %s -> %s [style=dashed, label=\"", arrow->from, arrow->from);
     put_text(out, arrow->what);

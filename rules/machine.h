@@ -12,13 +12,14 @@
 #include "rules/cel.h"
 #include "rules/rules.h"
 
-#define MACHINE_STATES_MAX 100    /* counters of transitions are kept for each pair of states */
-#define MACHINE_TIMERS_MAX 64     /* of one state: a word of spent bits */
-#define MACHINE_VARIABLES_MAX 256 /* of one machine */
-#define MACHINE_ELEMENTS_MAX 4096 /* the greatest `max` of a container, in elements or bytes */
-#define MACHINE_NAME_SIZE_MAX 64  /* of machines, states, variables and data fields */
-#define MACHINE_TYPE_SIZE_MAX 128 /* of signal types and event names */
-#define MACHINE_DURATION_MAX_MS (INT64_C(3650000) * 86400000) /* 10,000 years: no sum of times overflows */
+#define MACHINE_STATES_MAX    100  /* counters of transitions are kept for each pair of states */
+#define MACHINE_TIMERS_MAX    64   /* of one state: a word of spent bits */
+#define MACHINE_VARIABLES_MAX 256  /* of one machine */
+#define MACHINE_ELEMENTS_MAX  4096 /* the greatest `max` of a container, in elements or bytes */
+#define MACHINE_NAME_SIZE_MAX 64   /* of machines, states, variables and data fields */
+#define MACHINE_TYPE_SIZE_MAX 128  /* of signal types and event names */
+#define MACHINE_DURATION_MAX_MS                                                                    \
+    (INT64_C(3650000) * 86400000) /* 10,000 years: no sum of times overflows */
 
 /* A CEL expression and where it stands. No program: there is none. */
 struct expression {
@@ -35,16 +36,16 @@ struct field {
 
 /* A signal to be given. */
 struct emit {
-    struct slice type;    /* the same bytes for all of this type: rules->signal_types */
-    uint32_t name_id;     /* its number among the names, 0 where no machine listens to it */
+    struct slice type; /* the same bytes for all of this type: rules->signal_types */
+    uint32_t name_id;  /* its number among the names, 0 where no machine listens to it */
     struct expression guard;
     const struct field *fields; /* the machine's data, then its own */
     uint32_t field_count;
-    bool has_time_in_state;  /* `emit_transitions` */
-    int64_t cooldown_ms;     /* 0: none */
-    int32_t sent_variable;   /* remembers when this type was last sent, -1: nobody asks */
+    bool has_time_in_state; /* `emit_transitions` */
+    int64_t cooldown_ms;    /* 0: none */
+    int32_t sent_variable;  /* remembers when this type was last sent, -1: nobody asks */
     struct diag_pos at;
-    struct emit *next;       /* of the same machine */
+    struct emit *next; /* of the same machine */
 };
 
 enum verb {
@@ -67,7 +68,7 @@ struct assignment {
 
 struct action {
     enum verb verb;
-    uint32_t variable; /* of the machine; not of assign, emit */
+    uint32_t variable;                    /* of the machine; not of assign, emit */
     struct expression expression;         /* count key, sum, add */
     const struct assignment *assignments; /* assign */
     uint32_t assignment_count;
@@ -105,9 +106,9 @@ enum timer_kind { TIMER_AFTER, TIMER_IDLE, TIMER_AT };
 
 struct timer {
     enum timer_kind kind;
-    int64_t duration_ms;      /* after, idle */
-    struct slice text;        /* as written */
-    uint32_t variable;        /* at */
+    int64_t duration_ms; /* after, idle */
+    struct slice text;   /* as written */
+    uint32_t variable;   /* at */
     struct transitions transitions;
     struct diag_pos at;
 };
@@ -141,9 +142,9 @@ struct handler_state {
 };
 
 struct handler {
-    const struct actions *observe;          /* or NULL */
-    const struct transitions *machine_on;   /* of the machine's `on`, or NULL */
-    const struct handler_state *by_state;   /* sorted by state */
+    const struct actions *observe;        /* or NULL */
+    const struct transitions *machine_on; /* of the machine's `on`, or NULL */
+    const struct handler_state *by_state; /* sorted by state */
     uint32_t by_state_count;
 };
 
@@ -181,10 +182,10 @@ struct machine {
     uint32_t observation_count;
     const struct reaction *reactions; /* of the machine's `on` */
     uint32_t reaction_count;
-    const struct transitions *any;    /* '*' of the machine's `on` */
+    const struct transitions *any; /* '*' of the machine's `on` */
     const struct emit *emit_transitions;
-    struct emit *emits;               /* all of them */
-    bool has_any;                     /* a '*' anywhere */
+    struct emit *emits; /* all of them */
+    bool has_any;       /* a '*' anywhere */
     bool has_timers;
 };
 
@@ -196,7 +197,8 @@ struct rules {
     struct layout layout;
     struct event_wants wants;
 
-    struct slice *names; /* canonical event names and signal types that machines name; the id is the index + 1 */
+    struct slice *
+        names; /* canonical event names and signal types that machines name; the id is the index + 1 */
     size_t name_count, name_capacity;
     struct event_path *paths;
     size_t path_count, path_capacity;
@@ -208,17 +210,19 @@ struct rules {
     /* By name id: which machines look at an event (or a signal) of that name; 0 is any other name. */
     uint64_t *event_machines;
     uint64_t *signal_machines;
-    const struct handler **handlers; /* [name id * machine_count + machine], NULL where it does not name it */
-    uint64_t idle_machines;          /* those with an idle timer somewhere */
-    uint64_t timer_machines;         /* those with any timer */
+    const struct handler *
+        *handlers; /* [name id * machine_count + machine], NULL where it does not name it */
+    uint64_t idle_machines;  /* those with an idle timer somewhere */
+    uint64_t timer_machines; /* those with any timer */
 
-    size_t *state_counters;      /* where a machine's begin, the total behind them */
+    size_t *state_counters; /* where a machine's begin, the total behind them */
     size_t *transition_counters;
     struct slice *state_fields, *transition_fields; /* their names in Redis */
 
-    uint32_t order_completed, customer_forgotten;                       /* name ids */
+    uint32_t order_completed, customer_forgotten; /* name ids */
     uint32_t slot_order_id;
-    bool wants_items; /* the slots below are asked for: some machine has a verb for items, or names `event` as a whole */
+    bool
+        wants_items; /* the slots below are asked for: some machine has a verb for items, or names `event` as a whole */
     uint32_t slot_properties, slot_product_id, slot_name, slot_price, slot_quantity, slot_products;
     uint32_t slot_currency;
     int64_t forget_after_ms; /* 0: never */

@@ -30,8 +30,8 @@ static void read_fields(struct loader *loader, const struct yaml_node *node, str
             diag_error(loader->diag, key->at, "a signal has at most %d fields of data", FIELDS_MAX);
             return;
         }
-        struct field field = {key->text, load_expression(loader, node->items[i], "a field of data",
-                                                         CEL_DYN)};
+        struct field field = {key->text,
+                              load_expression(loader, node->items[i], "a field of data", CEL_DYN)};
         int32_t former = find_field(fields, *count, field.name);
         fields[former >= 0 ? (uint32_t)former : (*count)++] = field;
     }
@@ -62,11 +62,13 @@ static bool read_type(struct loader *loader, const struct yaml_node *node, struc
 {
     if (node->kind != YAML_SCALAR || node->text.size == 0) {
         diag_error(loader->diag, node->at,
-                   "the type of a signal is a name such as cart.abandoned, not %s", load_kind(node));
+                   "the type of a signal is a name such as cart.abandoned, not %s",
+                   load_kind(node));
         return false;
     }
     if (node->text.size > MACHINE_TYPE_SIZE_MAX) {
-        diag_error(loader->diag, node->at, "the type of a signal is too long: at most %d characters",
+        diag_error(loader->diag, node->at,
+                   "the type of a signal is too long: at most %d characters",
                    MACHINE_TYPE_SIZE_MAX);
         return false;
     }
@@ -114,7 +116,8 @@ const struct emit *load_emit(struct loader *loader, const struct yaml_node *node
     static const char *const keys[] = {"type", "data", "guard", "cooldown", NULL};
     if (node->kind == YAML_SEQUENCE) {
         diag_error(loader->diag, node->at,
-                   "'emit' is one signal: a type, or { type: …, data: { … } }; more of them go into 'actions'");
+                   "'emit' is one signal: a type, or { type: …, data: { … } }; more of them go "
+                   "into 'actions'");
         return NULL;
     }
     struct emit *emit = new_emit(loader, node);
@@ -143,7 +146,8 @@ const struct emit *load_emit_transitions(struct loader *loader, const struct yam
     struct emit *emit = new_emit(loader, node);
     emit->has_time_in_state = true;
     if (node->kind != YAML_SCALAR) {
-        diag_error(loader->diag, node->at, "'emit_transitions' is the type of a signal, such as stage.changed, not %s",
+        diag_error(loader->diag, node->at,
+                   "'emit_transitions' is the type of a signal, such as stage.changed, not %s",
                    load_kind(node));
         return emit;
     }
@@ -151,7 +155,8 @@ const struct emit *load_emit_transitions(struct loader *loader, const struct yam
     int32_t same = find_field(emit->fields, emit->field_count, SLICE("time_in_state"));
     if (same >= 0)
         diag_error(loader->diag, node->at,
-                   "'time_in_state' is in the machine's data and is also what 'emit_transitions' adds: rename the field");
+                   "'time_in_state' is in the machine's data and is also what 'emit_transitions' "
+                   "adds: rename the field");
     return emit;
 }
 
@@ -164,7 +169,8 @@ void load_cooldowns(struct loader *loader)
         struct slice name = arena_printf(arena, "emit %.*s", SLICE_ARGS(asks->type));
         int32_t variable = load_hidden_variable(loader, name);
         if (variable < 0) {
-            diag_error(loader->diag, asks->at, "a machine has at most 64 types of signals with a cooldown");
+            diag_error(loader->diag, asks->at,
+                       "a machine has at most 64 types of signals with a cooldown");
             return;
         }
         for (struct emit *emit = loader->machine->emits; emit; emit = emit->next)
@@ -203,10 +209,10 @@ static bool fits(enum layout_type variable, enum cel_type type)
 static const char *cel_type_name(enum cel_type type)
 {
     static const char *const names[] = {
-        [CEL_DYN] = "dyn",       [CEL_NULL] = "null",           [CEL_BOOL] = "bool",
-        [CEL_INT] = "int",       [CEL_UINT] = "uint",           [CEL_DOUBLE] = "double",
-        [CEL_STRING] = "string", [CEL_BYTES] = "bytes",         [CEL_TIMESTAMP] = "timestamp",
-        [CEL_LIST] = "list",     [CEL_DURATION] = "duration",   [CEL_MAP] = "map",
+        [CEL_DYN] = "dyn",       [CEL_NULL] = "null",         [CEL_BOOL] = "bool",
+        [CEL_INT] = "int",       [CEL_UINT] = "uint",         [CEL_DOUBLE] = "double",
+        [CEL_STRING] = "string", [CEL_BYTES] = "bytes",       [CEL_TIMESTAMP] = "timestamp",
+        [CEL_LIST] = "list",     [CEL_DURATION] = "duration", [CEL_MAP] = "map",
         [CEL_TYPE] = "type",
     };
     return names[type];
@@ -239,11 +245,13 @@ static const char *verbs_of(enum layout_type type)
     return "assign or clear";
 }
 
-static void report_verb(struct loader *loader, struct diag_pos at, const char *verb, uint32_t variable)
+static void report_verb(struct loader *loader, struct diag_pos at, const char *verb,
+                        uint32_t variable)
 {
     enum layout_type type = type_of(loader, variable);
-    diag_error(loader->diag, at, "'%s' does not fit '%s', which is of type %s: that one takes %s", verb,
-               loader->machine->variables[variable].name.data, load_type_name(type), verbs_of(type));
+    diag_error(loader->diag, at, "'%s' does not fit '%s', which is of type %s: that one takes %s",
+               verb, loader->machine->variables[variable].name.data, load_type_name(type),
+               verbs_of(type));
 }
 
 static bool read_assignment(struct loader *loader, const struct yaml_node *key,
@@ -360,7 +368,8 @@ static void read_count(struct loader *loader, const struct yaml_node *node, stru
     if (variable < 0)
         return;
     if (type_of(loader, (uint32_t)variable) == LAYOUT_COUNTER) {
-        diag_error(loader->diag, node->at, "a counter counts texts: write 'count: { %s: … }' with what it counts",
+        diag_error(loader->diag, node->at,
+                   "a counter counts texts: write 'count: { %s: … }' with what it counts",
                    node->text.data);
         return;
     }
@@ -376,7 +385,8 @@ static void read_clear(struct loader *loader, const struct yaml_node *node, stru
     action.verb = VERB_CLEAR;
     size_t count = node->kind == YAML_SEQUENCE ? node->count : 1;
     if (count == 0)
-        diag_error(loader->diag, node->at, "'clear' names nothing: one variable, or a list of them");
+        diag_error(loader->diag, node->at,
+                   "'clear' names nothing: one variable, or a list of them");
     for (size_t i = 0; i < count; i++) {
         const struct yaml_node *name = node->kind == YAML_SEQUENCE ? node->items[i] : node;
         int32_t variable = load_variable(loader, name);
@@ -432,9 +442,9 @@ static void read_verb(struct loader *loader, const struct yaml_node *key,
 static void read_block(struct loader *loader, const struct yaml_node *node,
                        struct action_block *block)
 {
-    static const char *const keys[] = {"guard", "assign",      "count",     "sum",   "add",
-                                       "add_item", "remove_item", "set_items", "clear", "emit",
-                                       NULL};
+    static const char *const keys[] = {"guard", "assign",   "count",       "sum",
+                                       "add",   "add_item", "remove_item", "set_items",
+                                       "clear", "emit",     NULL};
     if (!load_mapping(loader, node, "the actions"))
         return;
     load_keys(loader, node, "the actions", keys);

@@ -23,7 +23,8 @@ static void reach_state(struct reach *reach, uint32_t state)
 static bool never_holds(const struct transition *transition)
 {
     struct value constant;
-    return transition->guard.program && cel_program_constant(transition->guard.program, &constant) &&
+    return transition->guard.program &&
+           cel_program_constant(transition->guard.program, &constant) &&
            constant.kind == VALUE_BOOL && !constant.b;
 }
 
@@ -164,7 +165,8 @@ static bool gives(const struct machine *machine, struct slice type)
 }
 
 /* Only signals have a dot in their name: canonical events are snake_case. */
-static void check_signal(struct loader *loader, uint32_t index, struct slice name, struct diag_pos at)
+static void check_signal(struct loader *loader, uint32_t index, struct slice name,
+                         struct diag_pos at)
 {
     const struct rules *rules = loader->rules;
     if (!name.size || !memchr(name.data, '.', name.size))
@@ -175,8 +177,10 @@ static void check_signal(struct loader *loader, uint32_t index, struct slice nam
     for (uint32_t i = index; i < rules->machine_count; i++)
         if (gives(&rules->machines[i], name)) {
             diag_warning(loader->diag, at,
-                         "the signal '%.*s' never arrives here: %s; machines see only what earlier ones emit",
-                         SLICE_ARGS(name), i == index ? "this machine emits it itself" : "a later machine emits it");
+                         "the signal '%.*s' never arrives here: %s; machines see only what earlier "
+                         "ones emit",
+                         SLICE_ARGS(name),
+                         i == index ? "this machine emits it itself" : "a later machine emits it");
             return;
         }
     diag_warning(loader->diag, at, "no earlier machine emits the signal '%.*s'", SLICE_ARGS(name));

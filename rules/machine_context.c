@@ -3,7 +3,7 @@
 
 #include "rules/machine_load.h"
 
-#define HIDDEN_MAX 64
+#define HIDDEN_MAX          64
 #define WINDOW_BUCKETS_MOST 64
 
 static const struct {
@@ -61,8 +61,9 @@ static void read_window(struct loader *loader, const struct yaml_node *node,
 {
     const struct yaml_node *over = yaml_get(node, "over"), *bucket = yaml_get(node, "bucket");
     if (!over || !bucket) {
-        diag_error(loader->diag, node->at,
-                   "a window needs 'over' and 'bucket', such as { type: window, over: 28d, bucket: 1d }");
+        diag_error(
+            loader->diag, node->at,
+            "a window needs 'over' and 'bucket', such as { type: window, over: 28d, bucket: 1d }");
         return;
     }
     int64_t over_ms, bucket_ms;
@@ -74,7 +75,8 @@ static void read_window(struct loader *loader, const struct yaml_node *node,
         diag_error(loader->diag, over->at, "'over' must be a multiple of 'bucket' (%s)",
                    bucket->text.data);
     else if (over_ms / bucket_ms > WINDOW_BUCKETS_MOST)
-        diag_error(loader->diag, over->at, "a window has at most %d buckets, here are %lld: take a longer 'bucket'",
+        diag_error(loader->diag, over->at,
+                   "a window has at most %d buckets, here are %lld: take a longer 'bucket'",
                    WINDOW_BUCKETS_MOST, (long long)(over_ms / bucket_ms));
     else {
         variable->max = (uint32_t)(over_ms / bucket_ms);
@@ -115,7 +117,8 @@ static void read_variable(struct loader *loader, const struct yaml_node *key,
     if (node->kind != YAML_MAPPING) {
         if (variable->type == LAYOUT_WINDOW)
             diag_error(loader->diag, node->at,
-                       "a window needs 'over' and 'bucket', such as { type: window, over: 28d, bucket: 1d }");
+                       "a window needs 'over' and 'bucket', such as { type: window, over: 28d, "
+                       "bucket: 1d }");
         return;
     }
     if (variable->type == LAYOUT_WINDOW) {

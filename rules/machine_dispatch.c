@@ -66,8 +66,7 @@ static void add_machine(struct rules *rules, uint32_t index)
 
 static void number_counters(struct rules *rules)
 {
-    rules->state_counters =
-        arena_calloc(&rules->arena, rules->machine_count + 1, sizeof(size_t));
+    rules->state_counters = arena_calloc(&rules->arena, rules->machine_count + 1, sizeof(size_t));
     rules->transition_counters =
         arena_calloc(&rules->arena, rules->machine_count + 1, sizeof(size_t));
     for (uint32_t i = 0; i < rules->machine_count; i++) {
@@ -91,8 +90,8 @@ static void name_counters(struct rules *rules)
         const struct machine *machine = &rules->machines[m];
         for (uint32_t from = 0; from < machine->state_count; from++) {
             struct slice name = machine->states[from].name;
-            rules->state_fields[state++] = arena_printf(
-                arena, "%.*s/%.*s", SLICE_ARGS(machine->name), SLICE_ARGS(name));
+            rules->state_fields[state++] =
+                arena_printf(arena, "%.*s/%.*s", SLICE_ARGS(machine->name), SLICE_ARGS(name));
             for (uint32_t to = 0; to < machine->state_count; to++)
                 rules->transition_fields[transition++] =
                     arena_printf(arena, "%.*s/%.*s>%.*s", SLICE_ARGS(machine->name),
@@ -113,8 +112,8 @@ void load_dispatch(struct loader *loader)
         add_machine(rules, i);
     number_counters(rules);
     name_counters(rules);
-    rules->wants = (struct event_wants){rules->names, rules->name_count, rules->paths,
-                                        rules->path_count};
+    rules->wants =
+        (struct event_wants){rules->names, rules->name_count, rules->paths, rules->path_count};
 }
 
 const struct transitions *machine_handler_find(const struct handler *handler, uint32_t state)

@@ -33,8 +33,8 @@ uint32_t machine_name_id(struct rules *rules, struct slice name)
     uint32_t id = machine_find_name(rules, name);
     if (id)
         return id;
-    rules->names = machine_grow(rules->names, rules->name_count, &rules->name_capacity,
-                                sizeof(*rules->names));
+    rules->names =
+        machine_grow(rules->names, rules->name_count, &rules->name_capacity, sizeof(*rules->names));
     rules->names[rules->name_count++] = name;
     return (uint32_t)rules->name_count;
 }
@@ -82,8 +82,8 @@ uint32_t machine_want_path(struct rules *rules, enum event_root root, const stru
     struct event_path path = {root, read_of(root, segments, segment_count), segment_count, {{0}}};
     for (uint32_t i = 0; i < segment_count; i++)
         path.segments[i] = arena_copy(&rules->arena, segments[i]);
-    rules->paths = machine_grow(rules->paths, rules->path_count, &rules->path_capacity,
-                                sizeof(path));
+    rules->paths =
+        machine_grow(rules->paths, rules->path_count, &rules->path_capacity, sizeof(path));
     rules->paths[rules->path_count++] = path;
     return (uint32_t)rules->path_count - 1;
 }
@@ -119,8 +119,9 @@ static bool is_taken(const struct rules *rules, struct slice name)
 
 static void load_head(struct loader *loader, const char *path)
 {
-    static const char *const keys[] = {"machine", "description", "context", "data",   "observe", "on",
-                                       "initial", "states",      "emit_transitions", NULL};
+    static const char *const keys[] = {"machine",          "description", "context", "data",
+                                       "observe",          "on",          "initial", "states",
+                                       "emit_transitions", NULL};
     struct rules *rules = loader->rules;
     struct yaml_file *file = yaml_load(path, loader->diag);
     if (!file)
@@ -143,7 +144,8 @@ static void load_head(struct loader *loader, const char *path)
     else if (load_is_name(loader, name, "a machine", "-")) {
         rules->machine_count--; /* not to be compared with itself */
         if (is_taken(rules, name->text))
-            diag_error(loader->diag, name->at, "there are two machines named '%s'", name->text.data);
+            diag_error(loader->diag, name->at, "there are two machines named '%s'",
+                       name->text.data);
         rules->machine_count++;
         machine->name = name->text;
         machine->name_at = name->at;
@@ -174,7 +176,8 @@ static void load_body(struct loader *loader, uint32_t index)
 
 static void add_yaml(struct buf *out, const struct yaml_node *node)
 {
-    buf_printf(out, "%d%d%zu:", node->kind, node->quoted, node->kind == YAML_SCALAR ? node->text.size : node->count);
+    buf_printf(out, "%d%d%zu:", node->kind, node->quoted,
+               node->kind == YAML_SCALAR ? node->text.size : node->count);
     if (node->kind == YAML_SCALAR)
         buf_add_slice(out, node->text);
     for (size_t i = 0; node->kind != YAML_SCALAR && i < node->count; i++) {
@@ -208,8 +211,7 @@ static void build_layout(struct rules *rules)
         arena_calloc(&rules->arena, rules->machine_count + 1, sizeof(*machines));
     for (uint32_t i = 0; i < rules->machine_count; i++) {
         const struct machine *machine = &rules->machines[i];
-        struct slice *states =
-            arena_calloc(&rules->arena, machine->state_count, sizeof(*states));
+        struct slice *states = arena_calloc(&rules->arena, machine->state_count, sizeof(*states));
         for (uint32_t j = 0; j < machine->state_count; j++)
             states[j] = machine->states[j].name;
         machines[i] = (struct layout_machine){
@@ -331,8 +333,8 @@ struct slice rules_stats_state_field(const struct rules *rules, uint32_t machine
     return rules->state_fields[rules_stats_state(rules, machine, state)];
 }
 
-struct slice rules_stats_transition_field(const struct rules *rules, uint32_t machine, uint32_t from,
-                                          uint32_t to)
+struct slice rules_stats_transition_field(const struct rules *rules, uint32_t machine,
+                                          uint32_t from, uint32_t to)
 {
     return rules->transition_fields[rules_stats_transition(rules, machine, from, to)];
 }

@@ -31,18 +31,20 @@ void load_keys(struct loader *loader, const struct yaml_node *mapping, const cha
                const char *const *known);
 
 /* A name of letters, digits, _ and what `also` has, at most MACHINE_NAME_SIZE_MAX; reported where it is not. */
-bool load_is_name(struct loader *loader, const struct yaml_node *node, const char *what, const char *also);
+bool load_is_name(struct loader *loader, const struct yaml_node *node, const char *what,
+                  const char *also);
 
 /* A duration of at least 1 s; `what` it is for. */
-bool load_duration(struct loader *loader, const struct yaml_node *node, const char *what, int64_t *ms);
+bool load_duration(struct loader *loader, const struct yaml_node *node, const char *what,
+                   int64_t *ms);
 
 /* A whole number between the bounds. */
-bool load_number(struct loader *loader, const struct yaml_node *node, const char *what, uint32_t least,
-                 uint32_t most, uint32_t *number);
+bool load_number(struct loader *loader, const struct yaml_node *node, const char *what,
+                 uint32_t least, uint32_t most, uint32_t *number);
 
 /* An expression, compiled for the machine at hand. `expect` as in cel_compile(). */
-struct expression load_expression(struct loader *loader, const struct yaml_node *node, const char *what,
-                                  enum cel_type expect);
+struct expression load_expression(struct loader *loader, const struct yaml_node *node,
+                                  const char *what, enum cel_type expect);
 
 /* A guard: bool. */
 struct expression load_guard(struct loader *loader, const struct yaml_node *node);
@@ -52,7 +54,8 @@ struct load_names {
     const struct yaml_node *node;
     size_t pos;
 };
-bool load_next_name(struct loader *loader, struct load_names *names, struct slice *name, struct diag_pos *at);
+bool load_next_name(struct loader *loader, struct load_names *names, struct slice *name,
+                    struct diag_pos *at);
 
 /* Checks the form of an event's or signal's name. */
 bool load_is_event_name(struct loader *loader, struct slice name, struct diag_pos at);

@@ -145,8 +145,7 @@ static struct reaction_list read_on(struct loader *loader, const struct yaml_nod
     struct reaction_list list = {0};
     if (!load_mapping(loader, node, "'on'"))
         return list;
-    list.items =
-        arena_calloc(&loader->rules->arena, count_names(node), sizeof(*list.items));
+    list.items = arena_calloc(&loader->rules->arena, count_names(node), sizeof(*list.items));
     for (size_t i = 0; i < node->count; i++) {
         struct transitions transitions = read_transitions(loader, node->items[i]);
         add_reactions(loader, node->keys[i], transitions, where, &list);
@@ -261,7 +260,8 @@ static void read_at(struct loader *loader, const struct yaml_node *node, struct 
             continue;
         enum layout_type type = machine->layout_variables[variable].type;
         if (type != LAYOUT_TIMESTAMP) {
-            diag_error(loader->diag, key->at, "'at' needs a variable of type timestamp, '%s' is of type %s",
+            diag_error(loader->diag, key->at,
+                       "'at' needs a variable of type timestamp, '%s' is of type %s",
                        key->text.data, load_type_name(type));
             continue;
         }
@@ -273,8 +273,7 @@ static void read_at(struct loader *loader, const struct yaml_node *node, struct 
 /* In the order of the file: that decides between timers of one deadline. */
 static void read_timers(struct loader *loader, const struct yaml_node *node, struct state *state)
 {
-    struct timer *timers =
-        arena_calloc(&loader->rules->arena, MACHINE_TIMERS_MAX, sizeof(*timers));
+    struct timer *timers = arena_calloc(&loader->rules->arena, MACHINE_TIMERS_MAX, sizeof(*timers));
     for (size_t i = 0; i < node->count; i++) {
         if (slice_is(node->keys[i]->text, "after"))
             read_durations(loader, node->items[i], TIMER_AFTER, state, timers);
@@ -305,8 +304,9 @@ static void check_description(struct loader *loader, const struct yaml_node *nod
     }
     for (size_t i = 0; i < node->count; i++)
         if (node->items[i]->kind != YAML_SCALAR || node->items[i]->text.size == 0)
-            diag_error(loader->diag, node->items[i]->at, "the description in '%s' must be a text, not %s",
-                       node->keys[i]->text.data, load_kind(node->items[i]));
+            diag_error(loader->diag, node->items[i]->at,
+                       "the description in '%s' must be a text, not %s", node->keys[i]->text.data,
+                       load_kind(node->items[i]));
 }
 
 void load_state_names(struct loader *loader)
@@ -342,7 +342,7 @@ static void read_goal(struct loader *loader, const struct yaml_node *node, struc
 
 static void read_state(struct loader *loader, const struct yaml_node *node, struct state *state)
 {
-    static const char *const keys[] = {"description", "goal", "entry", "exit", "on",
+    static const char *const keys[] = {"description", "goal", "entry", "exit",   "on",
                                        "after",       "idle", "at",    "always", NULL};
     /* A state that only waits to be left by the machine's `on` may say nothing. */
     if (node->kind != YAML_MAPPING) {

@@ -53,8 +53,8 @@ static void report_unknown_key(struct loader *loader, const struct yaml_node *ke
         diag_error(loader->diag, key->at, "%s has no key '%.64s': did you mean '%s'?", what,
                    key->text.data, nearest);
     else
-        diag_error(loader->diag, key->at, "%s has no key '%.64s': it has %.*s", what, key->text.data,
-                   SLICE_ARGS(buf_slice(&list)));
+        diag_error(loader->diag, key->at, "%s has no key '%.64s': it has %.*s", what,
+                   key->text.data, SLICE_ARGS(buf_slice(&list)));
     buf_fini(&list);
 }
 
@@ -137,8 +137,8 @@ bool load_number(struct loader *loader, const struct yaml_node *node, const char
                  uint32_t least, uint32_t most, uint32_t *number)
 {
     uint64_t value = 0;
-    bool good = node->kind == YAML_SCALAR && !node->quoted && node->text.size > 0 &&
-                node->text.size <= 9;
+    bool good =
+        node->kind == YAML_SCALAR && !node->quoted && node->text.size > 0 && node->text.size <= 9;
     for (size_t i = 0; good && i < node->text.size; i++) {
         good = is_digit(node->text.data[i]);
         value = value * 10 + (uint64_t)(node->text.data[i] - '0');
@@ -183,8 +183,8 @@ struct expression load_expression(struct loader *loader, const struct yaml_node 
     }
     struct cel_problem problems[PROBLEMS_MAX];
     uint32_t problem_count = 0;
-    struct cel_program *program = cel_compile(node->text, &loader->host, expect, problems,
-                                              PROBLEMS_MAX, &problem_count);
+    struct cel_program *program =
+        cel_compile(node->text, &loader->host, expect, problems, PROBLEMS_MAX, &problem_count);
     for (uint32_t i = 0; i < problem_count && i < PROBLEMS_MAX; i++)
         diag_error(loader->diag, yaml_pos_in(node, problems[i].offset), "%s", problems[i].message);
     if (!program)
@@ -227,7 +227,8 @@ bool load_next_name(struct loader *loader, struct load_names *names, struct slic
             *name = (struct slice){text.data + begin, end - begin};
             return true;
         }
-        diag_error(loader->diag, *at, "an event's name is missing here: names are separated by commas");
+        diag_error(loader->diag, *at,
+                   "an event's name is missing here: names are separated by commas");
     }
     return false;
 }
@@ -274,8 +275,8 @@ bool load_is_event_name(struct loader *loader, struct slice name, struct diag_po
         return false;
     }
     struct slice right = snake_case(&loader->rules->arena, name);
-    diag_error(loader->diag, at, "'%.*s' is not a canonical event name: write '%s'", SLICE_ARGS(name),
-               right.size ? right.data : "product_added");
+    diag_error(loader->diag, at, "'%.*s' is not a canonical event name: write '%s'",
+               SLICE_ARGS(name), right.size ? right.data : "product_added");
     return false;
 }
 

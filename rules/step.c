@@ -13,7 +13,10 @@ static void step_begin(struct step *step, struct rules_context *context, struct 
         .customer = customer,
         .states = customer_machines(customer),
         .all_slots = customer_slots(&rules->layout, customer),
-        .activation = {.load = step_load, .select = step_select, .self = step, .arena = context->arena},
+        .activation = {.load = step_load,
+                       .select = step_select,
+                       .self = step,
+                       .arena = context->arena},
     };
 }
 

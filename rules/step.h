@@ -34,9 +34,9 @@ struct step {
     struct customer_machine *states; /* of the record */
     union customer_slot *all_slots;
     int64_t now_ms;
-    size_t first_signal;  /* of this step in context->signals */
-    uint64_t pending;     /* machines that still have something to do */
-    uint64_t rearmed;     /* machines whose earliest deadline may have become earlier */
+    size_t first_signal; /* of this step in context->signals */
+    uint64_t pending;    /* machines that still have something to do */
+    uint64_t rearmed;    /* machines whose earliest deadline may have become earlier */
 
     /* What set the step off. */
     const struct event *event; /* NULL: a timer */
@@ -49,16 +49,17 @@ struct step {
     const struct layout_machine *layout;
     union customer_slot *slots;
     enum step_input input;
-    struct signal signal;   /* STEP_SIGNAL: a copy, since the list moves when it grows */
+    struct signal signal;      /* STEP_SIGNAL: a copy, since the list moves when it grows */
     struct slice signal_value; /* its map of section 7, made when it is asked for */
-    uint32_t from, to;      /* of the transition at hand */
-    struct change *changes; /* one a variable, NULL: nothing has changed yet, or nobody asks */
+    uint32_t from, to;         /* of the transition at hand */
+    struct change *changes;    /* one a variable, NULL: nothing has changed yet, or nobody asks */
 };
 
 /* ---- step_machine.c */
 
 /* Lets the machines of `mask` have the input, and all of them the signals that come of it. */
-void step_run(struct step *step, uint64_t mask, enum step_input input, const struct transitions *timer);
+void step_run(struct step *step, uint64_t mask, enum step_input input,
+              const struct transitions *timer);
 
 /* ---- step_actions.c */
 void step_actions(struct step *step, const struct actions *actions);
@@ -88,7 +89,8 @@ struct due {
 struct due step_first_due(const struct rules *rules, const struct customer *customer);
 
 /* The earliest deadline of one machine. */
-int64_t step_machine_deadline(const struct rules *rules, const struct customer *customer, uint32_t machine);
+int64_t step_machine_deadline(const struct rules *rules, const struct customer *customer,
+                              uint32_t machine);
 
 /* On entering a state: nothing spent, `at` timers armed where their time is to come. */
 void step_arm(struct step *step);
@@ -128,8 +130,8 @@ enum slot_kind {
     SLOT_MACHINE_STATE,
 };
 #define SLOT_NUMBER(kind, index) (((uint32_t)(kind) << 24) | (uint32_t)(index))
-#define SLOT_KIND(slot) ((enum slot_kind)((slot) >> 24))
-#define SLOT_INDEX(slot) ((slot) & 0xffffffu)
+#define SLOT_KIND(slot)          ((enum slot_kind)((slot) >> 24))
+#define SLOT_INDEX(slot)         ((slot)&0xffffffu)
 
 struct value step_load(struct cel_activation *activation, uint32_t slot);
 struct value step_select(struct cel_activation *activation, struct value map, struct slice key);

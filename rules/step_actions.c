@@ -146,7 +146,8 @@ static void sum_window(struct step *step, const struct action *action, struct va
 {
     const struct layout_variable *variable = &step->layout->variables[action->variable];
     double amount = 0;
-    bool is_number = value.kind == VALUE_INT || value.kind == VALUE_UINT || value.kind == VALUE_DOUBLE;
+    bool is_number =
+        value.kind == VALUE_INT || value.kind == VALUE_UINT || value.kind == VALUE_DOUBLE;
     if (!is_number || !step_number(value, &amount) || !isfinite(amount)) {
         action_failed(step, action->place, SLICE("'sum' takes a finite number"));
         return;

@@ -77,7 +77,8 @@ void step_touch(struct step *step, uint32_t variable, struct slice element)
     struct change *change = change_of(step, variable);
     uint64_t hash = mark_hash(element);
     add_mark(&change->touched, hash, step->context->arena);
-    take_mark(&change->removed, hash); /* there again: a snapshot that still has it has not removed it */
+    take_mark(&change->removed,
+              hash); /* there again: a snapshot that still has it has not removed it */
 }
 
 void step_remove(struct step *step, uint32_t variable, struct slice element)
@@ -123,8 +124,7 @@ void step_save(struct step *step, uint32_t variable)
     change->is_saved = true;
     change->before = step_variable(step, variable);
     if (change->before.kind == VALUE_STRING) /* it lies in the record, and is about to go */
-        change->before =
-            value_string(arena_copy(step->context->arena, value_text(change->before)));
+        change->before = value_string(arena_copy(step->context->arena, value_text(change->before)));
 }
 
 static bool is_container(const struct step *step, uint32_t variable)
