@@ -208,6 +208,7 @@ void engine_totals(const struct engine *engine, struct engine_totals *totals)
         totals->timers_left += atomic_load_explicit(&of->timers_left, memory_order_relaxed);
         totals->rule_errors += atomic_load_explicit(&of->rule_errors, memory_order_relaxed);
         totals->workers_running += atomic_load_explicit(&of->running, memory_order_relaxed);
+        totals->workers_settled += atomic_load_explicit(&of->settled, memory_order_relaxed);
     }
 }
 

@@ -223,11 +223,12 @@ static void publish_counters(struct worker *worker)
 {
     struct worker_counters *counters = &worker->counters;
     uint64_t customers = 0;
-    bool live = worker->lane_count > 0;
+    bool live = worker->lane_count > 0, settled = worker->under_way == 0 && worker->open->output_count == 0;
 
     for (size_t i = 0; i < worker->lane_count; i++) {
         customers += worker->lanes[i].partition.customers;
         live = live && lane_is_live(&worker->lanes[i]);
+        settled = settled && !worker->lanes[i].uncommitted && worker->lanes[i].c_offset == worker->lanes[i].partition.next_offset;
         struct partition_counters *of = &worker->lanes[i].partition.counters;
         atomic_fetch_add_explicit(&counters->events, of->events, memory_order_relaxed);
         atomic_fetch_add_explicit(&counters->duplicates, of->duplicates, memory_order_relaxed);
@@ -244,7 +245,9 @@ static void publish_counters(struct worker *worker)
     atomic_store_explicit(&counters->rule_errors, rules->guard_errors + rules->data_errors + rules->action_errors, memory_order_relaxed);
     atomic_store_explicit(&counters->customers, customers, memory_order_relaxed);
     atomic_store_explicit(&counters->partitions, worker->lane_count, memory_order_relaxed);
-    atomic_store_explicit(&counters->running, live && worker->phase == WORKER_RUNNING, memory_order_relaxed);
+    live = live && worker->phase == WORKER_RUNNING;
+    atomic_store_explicit(&counters->settled, live && settled, memory_order_relaxed);
+    atomic_store_explicit(&counters->running, live, memory_order_relaxed);
 }
 
 static enum err poll(struct worker *worker, int timeout_ms, struct errinfo *info)

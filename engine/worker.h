@@ -49,7 +49,7 @@ struct worker_counters {
     atomic_ullong customers, partitions; /* at present */
     atomic_ullong timers_left, rule_errors, state_gone;
     atomic_bool running;                  /* all partitions are recovered */
-    atomic_ullong busy_ns;
+    atomic_bool settled;                  /* and nothing that was read waits for its commit */
 };
 
 struct worker;
