@@ -146,7 +146,7 @@ static void configuration(const struct settings *settings, char *text, size_t si
                            "kafka: { brokers: '%s', group: bench-%d, topics: [" TOPIC "] }\n"
                            "redis: { url: '%s' }\n"
                            "signals: { topics: { '*': bench.signals }, dead_letters: bench.dead-letters }\n"
-                           "watermark: { future: 100000d, idle: 1h }\n"
+                           "watermark: { idle: 1h }\n"
                            "instance: bench-%d\n"
                            "workers: 1\n",
                            settings->brokers, (int)getpid(), settings->redis, (int)getpid());

@@ -35,7 +35,7 @@ static const char config_text[] = "kafka: { topics: [shop.events], group: sim }\
                                   "events: { schema: " STAGECOACH_SOURCE_DIR "/config/schemas/segment.yaml }\n"
                                   "commit_interval: 50ms\n"
                                   "checkpoint_interval: 200ms\n"
-                                  "watermark: { lateness: 5s, idle: 30s, future: 100000d }\n"
+                                  "watermark: { lateness: 5s, idle: 30s }\n"
                                   "memory: { customers: %d }\n";
 
 struct world {
