@@ -45,8 +45,8 @@ static void came_back(struct worker *worker, struct epoch *epoch)
     worker->under_way--;
     for (size_t i = 0; i < epoch->checkpoint_count; i++)
         worker->pinned -= epoch->checkpoints[i].customer_count;
-    if (epoch->kind == EPOCH_SETTLE)
-        worker->settling = false;
+    if (epoch->kind == EPOCH_SETTLE && epoch->outcome == ERR_NONE && worker->phase == WORKER_SETTLING)
+        worker->phase = WORKER_RECOVERING;
     if (epoch->outcome == ERR_NONE) {
         for (size_t i = 0; i < epoch->checkpoint_count; i++)
             acknowledge(worker, &epoch->checkpoints[i]);

@@ -176,21 +176,14 @@ static void revoked(void *self, bool lost)
 /* Everything that was under way comes back first, then the producer ends what it had begun; then recovery may read. */
 static void settle(struct worker *worker)
 {
-    if (worker->settling) {
-        flush_collect(worker, POLL_MS);
-        if (!worker->settling && !worker->in_doubt)
-            worker->phase = WORKER_RECOVERING;
-        return;
-    }
-    flush_collect(worker, worker->under_way ? POLL_MS : 0);
-    if (worker->under_way > 0)
+    flush_collect(worker, POLL_MS);
+    if (worker->under_way > 0 || worker->phase != WORKER_SETTLING)
         return;
     worker->in_doubt = false;
     CHECK(worker->spare_count > 0);
     struct epoch *epoch = worker->spare[--worker->spare_count];
     epoch_reset(epoch);
     epoch->kind = EPOCH_SETTLE;
-    worker->settling = true;
     worker->under_way++;
     CHECK(publisher_push(&worker->publisher, epoch));
 }

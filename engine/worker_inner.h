@@ -44,7 +44,6 @@ struct worker {
     struct lane *last_lane;   /* the message before was its */
     struct buf membership;    /* under which the lanes were assigned */
     bool polled;              /* since the assignment */
-    bool settling;            /* an EPOCH_SETTLE is under way */
     bool in_doubt;            /* seen, but not yet acted upon */
     int64_t recover_ms;       /* monotonic: when recovery is tried next */
     int64_t journal_since_ms; /* monotonic: since when a journal is waited for; 0: it is not */
