@@ -49,6 +49,7 @@ struct world {
     uint64_t random;
     uint64_t seed; /* of owner tokens */
     int fail_commits;
+    uint32_t batch_max; /* messages of one poll */
 };
 
 static const struct topic_partition all_partitions[PARTITIONS] = {{"shop.events", 0}, {"shop.events", 1}, {"shop.events", 2}};
@@ -102,7 +103,7 @@ static struct source *open_source(void *self, const struct source_listener *list
     struct world *world = self;
     (void)info;
     struct source *source = source_memory_open(world->log, all_partitions, PARTITIONS, listener);
-    source_memory_set_batch(source, 1 + pick(world, 400));
+    source_memory_set_batch(source, 1 + pick(world, world->batch_max));
     return source;
 }
 
@@ -144,7 +145,7 @@ static void load_project(struct world *world, int customers)
 
 static void world_init(struct world *world, uint64_t seed, int customers)
 {
-    *world = (struct world){.random = seed, .now_ms = SHOP_START_MS};
+    *world = (struct world){.random = seed, .now_ms = SHOP_START_MS, .batch_max = 400};
     load_project(world, customers);
     world->setting = (struct worker_setting){
         world->config, world->rules, world->schema, worker_ruleset(world->config, world->rules, world->schema)};
@@ -392,9 +393,10 @@ static void run_disturbed(uint64_t seed)
     struct world world;
     world_init(&world, seed, 100 + (int)(seed % 3) * 400);
     feed(&world, seed, EVENTS / 4);
+    world.batch_max = 40;
     struct worker *worker = new_worker(&world);
-    for (int i = 0; i < 12 && !is_through(&world); i++) {
-        for (uint32_t turns = 1 + pick(&world, 60); turns > 0; turns--)
+    for (int i = 0; i < 40 && !is_through(&world); i++) {
+        for (uint32_t turns = 1 + pick(&world, 8); turns > 0; turns--)
             step(&world, worker);
         worker = disturb(&world, worker);
     }
