@@ -377,9 +377,12 @@ static struct worker *disturb(struct world *world, struct worker *worker)
     case 5:
         world->fail_commits = 1 + (int)pick(world, 2);
         return worker;
-    case 6: /* a clean restart */
-        finish(world, worker);
+    case 6: { /* a restart in good order, unless a doubt stands: then it is as if killed */
+        struct errinfo info;
+        worker_finish(worker, 1000, &info);
+        worker_free(worker);
         return new_worker(world);
+    }
     default: { /* killed, and what it leaves in the store is gone too */
         worker_free(worker);
         store_bank_wipe(world->bank);
