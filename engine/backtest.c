@@ -101,6 +101,12 @@ void backtest_message(struct backtest *backtest, int64_t offset, struct slice me
     }
 }
 
+void backtest_move_watermark(struct backtest *backtest, int64_t watermark_ms)
+{
+    struct errinfo info;
+    CHECK(partition_sweep(&backtest->partition, watermark_ms, &info) == ERR_NONE);
+}
+
 void backtest_finish(struct backtest *backtest)
 {
     struct partition *partition = &backtest->partition;

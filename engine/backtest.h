@@ -34,6 +34,9 @@ void backtest_begin_file(struct backtest *backtest, const char *topic);
 /* One message. What it was is in *decoded, until the next one. */
 void backtest_message(struct backtest *backtest, int64_t offset, struct slice message, struct decoded *decoded);
 
+/* The wall clock moved the watermark here: what a journal says (engine/journal.h). */
+void backtest_move_watermark(struct backtest *backtest, int64_t watermark_ms);
+
 /* Fires what is due at the end. */
 void backtest_finish(struct backtest *backtest);
 

@@ -21,6 +21,7 @@
 #include "core/hash.h"
 #include "core/log.h"
 #include "engine/backtest.h"
+#include "engine/journal.h"
 #include "engine/worker.h"
 #include "producer/sink_memory.h"
 
@@ -49,6 +50,7 @@ struct world {
     uint64_t random;
     uint64_t seed; /* of owner tokens */
     int fail_commits;
+    unsigned moves; /* of the wall clock, found in the journals */
     uint32_t batch_max; /* messages of one poll */
 };
 
@@ -188,12 +190,17 @@ static void close_partitions(struct world *world)
     }
 }
 
-static void feed(struct world *world, uint64_t seed, size_t events)
+static struct shop *new_shop(uint64_t seed)
 {
     struct shop_options options = {.seed = seed, .customers = 900, .products = 200, .events_per_second = 0.5, .late_share = 0.02,
                                    .late_ms_max = 60000, .duplicate_share = 0.01};
-    struct shop *shop = shop_new(&options);
-    struct shop_event event;
+    return shop_new(&options);
+}
+
+/* The next events of the shop; returns when the last was sent. */
+static int64_t feed_from(struct world *world, struct shop *shop, size_t events)
+{
+    struct shop_event event = {0};
     for (size_t i = 0; i < events; i++) {
         shop_next(shop, &event);
         uint64_t hash = hash_bytes(event.customer);
@@ -202,6 +209,13 @@ static void feed(struct world *world, uint64_t seed, size_t events)
         struct slice value = i % 500 == 3 ? (struct slice){event.message.data, event.message.size - 1} : event.message;
         source_log_append(world->log, all_partitions[hash % PARTITIONS], event.sent_ms, event.customer, value);
     }
+    return event.sent_ms;
+}
+
+static void feed(struct world *world, uint64_t seed, size_t events)
+{
+    struct shop *shop = new_shop(seed);
+    feed_from(world, shop, events);
     shop_free(shop);
     close_partitions(world);
 }
@@ -245,7 +259,27 @@ static void expect_signal(void *self, const struct signal *signal, struct slice 
     buf_fini(&line);
 }
 
-/* Each partition through the plain computation, from its first event on. */
+/* The next move of the wall clock at or before `offset` that the journal has; false where there is none. */
+static bool next_move(struct world *world, int32_t partition, int64_t offset, int64_t *position, int64_t *watermark_ms)
+{
+    struct topic_partition journal = {"sim.journal.shop.events", partition};
+    struct source_message message;
+    struct journal_record record;
+    for (; *position < source_log_end(world->log, journal); ++*position) {
+        assert_true(source_log_get(world->log, journal, *position, &message));
+        assert_true(journal_decode(message.value, &record));
+        if (record.kind != JOURNAL_WATERMARK)
+            continue;
+        if (record.offset > offset)
+            return false;
+        *watermark_ms = record.watermark_ms;
+        ++*position;
+        return true;
+    }
+    return false;
+}
+
+/* Each partition through the plain computation, from its first event on, with what its journal says. */
 static void compute_expected(struct world *world, struct lines *expected)
 {
     for (int32_t p = 0; p < PARTITIONS; p++) {
@@ -254,9 +288,15 @@ static void compute_expected(struct world *world, struct lines *expected)
         struct backtest *backtest = backtest_new(&options);
         struct source_message message;
         struct decoded decoded;
-        for (int64_t offset = 0; offset < source_log_end(world->log, all_partitions[p]); offset++)
+        int64_t journal = 0, watermark_ms;
+        for (int64_t offset = 0; offset < source_log_end(world->log, all_partitions[p]); offset++) {
+            while (next_move(world, p, offset, &journal, &watermark_ms)) {
+                backtest_move_watermark(backtest, watermark_ms);
+                world->moves++;
+            }
             if (source_log_get(world->log, all_partitions[p], offset, &message))
                 backtest_message(backtest, offset, message.value, &decoded);
+        }
         backtest_free(backtest);
     }
     qsort(expected->items, expected->count, sizeof *expected->items, compare_lines);
@@ -391,21 +431,42 @@ static struct worker *disturb(struct world *world, struct worker *worker)
     }
 }
 
+static struct worker *run_a_while(struct world *world, struct worker *worker, int times)
+{
+    for (int i = 0; i < times; i++) {
+        for (uint32_t turns = 1 + pick(world, 8); turns > 0; turns--)
+            step(world, worker);
+        worker = disturb(world, worker);
+    }
+    return worker;
+}
+
 static void run_disturbed(uint64_t seed)
 {
     struct world world;
     world_init(&world, seed, 100 + (int)(seed % 3) * 400);
-    feed(&world, seed, EVENTS / 4);
+    struct shop *shop = new_shop(seed);
     world.batch_max = 40;
-    struct worker *worker = new_worker(&world);
-    for (int i = 0; i < 40 && !is_through(&world); i++) {
-        for (uint32_t turns = 1 + pick(&world, 8); turns > 0; turns--)
+    int64_t sent_ms = feed_from(&world, shop, EVENTS / 8);
+    struct worker *worker = run_a_while(&world, new_worker(&world), 20);
+    run_to_end(&world, worker);
+
+    /* Silence: the wall clock moves the timers, a piece of half an hour at a time, and is disturbed in that too. */
+    world.now_ms = sent_ms > world.now_ms ? sent_ms : world.now_ms;
+    for (int i = 0; i < 6; i++) {
+        for (int turns = 0; turns < 3; turns++)
             step(&world, worker);
-        worker = disturb(&world, worker);
+        world.now_ms += pick(&world, 30 * 60000);
+        worker = run_a_while(&world, worker, (int)pick(&world, 3));
     }
+    feed_from(&world, shop, EVENTS / 8);
+    close_partitions(&world);
+    worker = run_a_while(&world, worker, 20);
     run_to_end(&world, worker);
     finish(&world, worker);
     check(&world, seed);
+    assert_true(world.moves > 0);
+    shop_free(shop);
     world_fini(&world);
 }
 
@@ -422,6 +483,7 @@ static void test_disturbances_lose_nothing_and_repeat_nothing(void **state)
     for (uint64_t i = 1; i <= count; i++)
         run_disturbed(i * 7919);
 }
+
 
 int main(void)
 {
