@@ -312,6 +312,21 @@ static void collect_signals(struct world *world, struct lines *lines)
     qsort(lines->items, lines->count, sizeof *lines->items, compare_lines);
 }
 
+/* Both are sorted: what stands in one only. */
+static void print_differences(const struct lines *expected, const struct lines *got)
+{
+    size_t e = 0, g = 0;
+    for (int printed = 0; printed < 20 && (e < expected->count || g < got->count);) {
+        int order = e == expected->count ? 1 : g == got->count ? -1 : strcmp(expected->items[e], got->items[g]);
+        if (order != 0) {
+            print_error("  %s %s\n", order < 0 ? "missing" : "too many", order < 0 ? expected->items[e] : got->items[g]);
+            printed++;
+        }
+        e += order <= 0;
+        g += order >= 0;
+    }
+}
+
 static void assert_same_lines(const struct lines *expected, const struct lines *got, uint64_t seed)
 {
     size_t i = 0;
@@ -319,8 +334,8 @@ static void assert_same_lines(const struct lines *expected, const struct lines *
         i++;
     if (i == expected->count && i == got->count)
         return;
-    print_error("seed %llu: %zu signals expected, %zu found; the first difference:\n  expected %s\n  found    %s\n", (unsigned long long)seed,
-                expected->count, got->count, i < expected->count ? expected->items[i] : "(none)", i < got->count ? got->items[i] : "(none)");
+    print_error("seed %llu: %zu signals expected, %zu found:\n", (unsigned long long)seed, expected->count, got->count);
+    print_differences(expected, got);
     fail();
 }
 
