@@ -27,15 +27,15 @@
  */
 #define BOUNCE_CHANCE        0.30 /* of sessions: one or two pages */
 #define BUYING_CHANCE        0.20 /* ... fill a cart; the others look around */
-#define COME_FOR_CART_CHANCE 0.60 /* of sessions of somebody with a cart: look at it first */
+#define COME_FOR_CART_CHANCE 0.15 /* of sessions of somebody with a cart: look at it first */
 #define LOOKS_MEAN           7.0
 #define MORE_CHANCE          0.35 /* another product into the cart, each time */
 #define REGRET_CHANCE        0.08 /* take something out again */
 #define SEE_CART_CHANCE      0.60
-#define CHECKOUT_CHANCE      0.40 /* of filled carts, at first ... */
+#define CHECKOUT_CHANCE      0.42 /* of filled carts, at first ... */
 #define DECIDED_CHANCE       0.75 /* ... and of those who came back for it */
 #define STEP_CHANCE          0.88 /* from one step of the checkout to the next; three of them */
-#define RETURN_CHANCE        0.20 /* of those who leave a cart */
+#define RETURN_CHANCE        0.15 /* of those who leave a cart */
 
 #define EVENTS_PER_SESSION 6.3 /* as it comes out, with what follows orders: measured by the test */
 
