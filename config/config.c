@@ -82,15 +82,13 @@ static void report_unknown(struct loader *loader, struct slice section, const st
 {
     const char *names[NAMES_MAX] = {0};
     size_t count = names_in(loader->config, section, names);
-    const char *nearest = diag_nearest(key->text.data, names, count);
-    const char *moved = path_of_name(key->text.data);
+    const char *nearest = path_of_name(key->text.data);
     const char *dot = section.size > 0 ? "." : "";
+    if (!nearest)
+        nearest = diag_nearest(key->text.data, names, count);
     if (nearest)
         diag_error(loader->diag, key->at, "unknown key '%.*s%s%s'; did you mean '%s'?",
                    (int)section.size, section.data, dot, key->text.data, nearest);
-    else if (moved)
-        diag_error(loader->diag, key->at, "unknown key '%.*s%s%s'; did you mean '%s'?",
-                   (int)section.size, section.data, dot, key->text.data, moved);
     else
         diag_error(loader->diag, key->at, "unknown key '%.*s%s%s'", (int)section.size, section.data,
                    dot, key->text.data);

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <glob.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -61,6 +62,34 @@ static bool is_path(const char *schema)
     return strchr(schema, '/') || (size > 5 && strcmp(schema + size - 5, ".yaml") == 0);
 }
 
+/* `segment` of .../schemas/segment.yaml. */
+static const char *schema_of_path(struct config *config, const char *path)
+{
+    struct slice name = slice_of(strrchr(path, '/') + 1);
+    name.size -= strlen(".yaml");
+    return config_keep(config, name);
+}
+
+/* "; did you mean ...?", or nothing. */
+static const char *nearest_shipped(struct loader *loader)
+{
+    struct config *config = loader->config;
+    const char *nearest = NULL;
+    for (size_t i = 0; i < SHIPPED_COUNT && !nearest; i++) {
+        glob_t found;
+        struct slice pattern =
+            arena_printf(&config->arena, "%s/schemas/*.yaml", shipped_folders[i]);
+        if (glob(pattern.data, 0, NULL, &found) != 0)
+            continue;
+        const char **names = arena_calloc(&config->arena, found.gl_pathc, sizeof(*names));
+        for (size_t j = 0; j < found.gl_pathc; j++)
+            names[j] = schema_of_path(config, found.gl_pathv[j]);
+        nearest = diag_nearest(config->schema, names, found.gl_pathc);
+        globfree(&found);
+    }
+    return nearest ? arena_printf(&config->arena, "; did you mean '%s'?", nearest).data : "";
+}
+
 static void resolve_schema(struct loader *loader)
 {
     struct config *config = loader->config;
@@ -78,12 +107,9 @@ static void resolve_schema(struct loader *loader)
     config->schema_path = find_shipped(loader, file.data);
     if (config->schema_path)
         return;
-    static const char *const shipped[] = {"segment", "rees46", "retailrocket",
-                                          "taobao",  "otto",   "ga4"};
-    const char *nearest = diag_nearest(config->schema, shipped, sizeof(shipped) / sizeof(*shipped));
-    diag_error(loader->diag, at, "there is no schema '%s', neither as %s nor in %s%s%s%s",
+    diag_error(loader->diag, at, "there is no schema '%s', neither as %s nor in %s%s",
                config->schema, config_location(loader, file.data), STAGECOACH_DATA_DIR,
-               nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+               nearest_shipped(loader));
 }
 
 /* The default machines are shipped ones; those that somebody names lie where that says. */

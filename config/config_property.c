@@ -52,7 +52,7 @@ static const char *file_of(struct loader *loader, const char *name, const struct
 static bool read_value(struct loader *loader, const struct yaml_node *node,
                        struct config_property *property)
 {
-    if (node->kind != YAML_MAPPING) {
+    if (node->kind == YAML_SCALAR) {
         property->value = config_text_read(loader, property->name, node);
         return property->value != NULL;
     }

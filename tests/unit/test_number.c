@@ -32,7 +32,10 @@ static double double_of(uint64_t bits)
 
 static bool same_bits(double a, double b)
 {
-    return memcmp(&a, &b, sizeof(a)) == 0;
+    uint64_t bits_of_a, bits_of_b; /* so that -0 and 0 differ */
+    memcpy(&bits_of_a, &a, sizeof(a));
+    memcpy(&bits_of_b, &b, sizeof(b));
+    return bits_of_a == bits_of_b;
 }
 
 static void test_formats_doubles(void **state)
@@ -257,34 +260,9 @@ static void test_refuses_what_is_no_json_number(void **state)
 {
     (void)state;
     static const char *const rows[] = {
-        "",
-        " ",
-        "-",
-        "+1",
-        ".5",
-        "5.",
-        "01",
-        "-01",
-        "1e",
-        "1e+",
-        "0x10",
-        "1_0",
-        "1,5",
-        "1 2",
-        "nan",
-        "NaN",
-        "inf",
-        "1a",
-        "Infinity",
-        "--1",
-        "1e5.",
-        "1e400",
-        "-1e400",
-        "1.5.5",
-        "1e1e1",
-        "0b1",
-        "\xC2\xA0"
-        "1",
+        "",         " ",    "-",    "+1",    ".5",     "5.",    "01",    "-01", "1e",
+        "1e+",      "0x10", "1_0",  "1,5",   "1 2",    "nan",   "NaN",   "inf", "1a",
+        "Infinity", "--1",  "1e5.", "1e400", "-1e400", "1.5.5", "1e1e1", "0b1", "\u00A07",
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct number number;
