@@ -24,6 +24,7 @@ static void release(struct lane *lane, struct customer *customer, uint64_t versi
         return; /* it is in a later one too */
     customer->checkpoint = 0;
     if ((customer->flags & (CUSTOMER_GONE | CUSTOMER_DIRTY)) == CUSTOMER_GONE) {
+        partition->gone--;
         table_remove(partition->table, customer);
         customer_free(rules_layout(partition->setting->rules), customer);
     }

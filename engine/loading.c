@@ -29,6 +29,8 @@ static enum err add_record(struct worker *worker, struct lane *lane, struct slic
                        worker->setting->config->group, lane->partition.id.topic, (int)lane->partition.id.partition);
     }
     partition_add_loaded(&lane->partition, customer, stored_deadline_ms);
+    if (stored_deadline_ms != CUSTOMER_NO_TIME && stored_deadline_ms < customer->deadline_ms)
+        partition_mark_dirty(&lane->partition, customer); /* the bound is about to be passed: write the true one */
     if (flags & CODEC_STATE_GONE)
         atomic_fetch_add_explicit(&worker->counters.state_gone, 1, memory_order_relaxed);
     return ERR_NONE;
@@ -86,10 +88,11 @@ static struct store_request request_of(const struct lane *lane, int64_t until_ms
 enum err loading_due(struct worker *worker, struct lane *lane, int64_t until_ms, struct errinfo *info)
 {
     struct partition *partition = &lane->partition;
-    struct store_request request = request_of(lane, until_ms);
+    struct store_request request;
 
     if (loading_is_over(worker))
         loading_evict(worker, DUE_PAGE);
+    request = request_of(lane, until_ms); /* not before: who leaves moves cold_until_ms back */
     for (;;) {
         arena_reset(&worker->page);
         enum err rc = store_load(worker->seams.load_store, &request, 1, &worker->page, info);

@@ -101,6 +101,7 @@ void partition_changed(struct partition *partition, struct customer *customer)
     if (customer->flags & CUSTOMER_GONE) {
         timers_remove(&partition->timers, customer);
         partition->customers--;
+        partition->gone++;
     } else {
         timers_lower(&partition->timers, customer, customer->deadline_ms);
     }
@@ -162,6 +163,7 @@ static struct customer *record_for(struct partition *partition, struct rules_con
     if (customer) {
         customer_restart(layout, customer, event->time_ms);
         customer->flags &= (uint8_t)~CUSTOMER_GONE;
+        partition->gone--;
     } else {
         customer = customer_new(layout, event->customer, event->time_ms);
         table_add(partition->table, customer);

@@ -74,6 +74,7 @@ struct partition {
     int64_t watermark_ms;  /* PARTITION_NO_TIME: none yet */
     int64_t skew_ms;       /* record time - event time of the event that holds the watermark */
     uint64_t customers;    /* records, all told: in memory or not */
+    size_t gone;           /* in the table and forgotten: no records any more */
     int64_t cold_until_ms; /* who has a stored deadline up to here is in memory; INT64_MAX where all are */
     bool has_evicted;      /* since customers were last fetched: who is not found may be in the store all the same */
     struct rules_stats stats;
@@ -93,7 +94,7 @@ void partition_fini(struct partition *partition);
 /* All records are in memory: nobody has to be asked. */
 static inline bool partition_holds_all(const struct partition *partition)
 {
-    return table_count(partition->table) >= partition->customers;
+    return table_count(partition->table) - partition->gone >= partition->customers;
 }
 
 /* Puts a record that was read from the store into the table. Takes ownership. */
