@@ -29,7 +29,9 @@ static const char *spoken(enum cel_type type)
 static void expect_type(const struct cel_node *tree, enum cel_type expected,
                         struct cel_report *report)
 {
-    enum cel_type type = (enum cel_type)tree->type;
+    /* Of a constant the value tells, whatever dyn() has hidden. */
+    enum cel_type type =
+        (enum cel_type)(tree->kind == NODE_LITERAL ? tree->constant.kind : tree->type);
     if (expected != CEL_DYN && type != CEL_DYN && type != expected && report->found == 0)
         cel_report(report, 0, "must be %s, is %s", spoken(expected), spoken(type));
 }

@@ -15,6 +15,9 @@
 #define CALLS_PER_STEP 8
 #define BYTES_PER_STEP 1024
 #define CALLS_MAX      (1u << 20)
+#define TRIES_BEFORE_DFA 2
+#define DFA_WORKSPACE    1000 /* ints */
+#define DFA_DEPTH_MAX    200  /* it goes into lookaround and recursion on the C stack */
 #define HEAP_MAX_KIB     (16u << 10)
 
 /* The compiled pattern is PCRE2's own; ours is only a name for it. */
@@ -48,52 +51,92 @@ void cel_regex_free(struct cel_regex *regex)
         pcre2_code_free(code_of(regex));
 }
 
-static int match_within(const pcre2_code *code, pcre2_match_data *data,
-                        pcre2_match_context *context, struct value text, uint32_t limit)
+/* A match at work. */
+struct match {
+    const pcre2_code *code;
+    pcre2_match_data *data;
+    pcre2_match_context *context;
+    struct cel_activation *activation;
+    PCRE2_SPTR text;
+    PCRE2_SIZE size;
+};
+
+/* Texts are valid UTF-8 already. */
+static int backtrack(struct match *match, uint64_t limit)
 {
-    pcre2_set_match_limit(context, limit);
-    pcre2_set_heap_limit(context, HEAP_MAX_KIB);
-    /* Texts are valid UTF-8 already. */
-    return pcre2_match(code, (PCRE2_SPTR)(text.size ? text.s : ""), text.size, 0,
-                       PCRE2_NO_UTF_CHECK, data, context);
+    uint64_t price = limit / CALLS_PER_STEP + limit * match->size / BYTES_PER_STEP;
+    if (limit > CALLS_MAX + 2 * match->size || !cel_spend(match->activation, price))
+        return PCRE2_ERROR_MATCHLIMIT;
+    pcre2_set_match_limit(match->context, (uint32_t)limit);
+    pcre2_set_depth_limit(match->context, (uint32_t)limit);
+    return pcre2_match(match->code, match->text, match->size, 0, PCRE2_NO_UTF_CHECK, match->data,
+                       match->context);
 }
 
-static uint64_t price(uint64_t limit, uint32_t size)
+/* Follows all alternatives at once: no backtracking, but from each place in the text anew. */
+static int match_dfa(struct match *match)
 {
-    return limit / CALLS_PER_STEP + limit * size / BYTES_PER_STEP;
+    int workspace[DFA_WORKSPACE];
+    size_t pattern_size = 0;
+    pcre2_pattern_info(match->code, PCRE2_INFO_SIZE, &pattern_size);
+    uint64_t price = (uint64_t)match->size * match->size / BYTES_PER_STEP * (pattern_size / 16 + 1);
+    if (price > match->activation->steps_left)
+        return PCRE2_ERROR_MATCHLIMIT;
+    cel_spend(match->activation, price);
+    pcre2_set_match_limit(match->context, CALLS_MAX);
+    pcre2_set_depth_limit(match->context, DFA_DEPTH_MAX);
+    return pcre2_dfa_match(match->code, match->text, match->size, 0,
+                           PCRE2_NO_UTF_CHECK | PCRE2_DFA_SHORTEST, match->data, match->context,
+                           workspace, DFA_WORKSPACE);
+}
+
+static bool is_answer(int result)
+{
+    return result >= 0 || result == PCRE2_ERROR_NOMATCH;
 }
 
 /*
- * PCRE2 does not say how much it did, only that it was too much. So the limit begins small and grows, and each
- * try is paid for: what is paid is at most some ten times what was done.
+ * PCRE2 does not say how much it did, only that it was too much. So the limit begins small and grows, and each try is
+ * paid for. A pattern that goes on backtracking is given to the other matcher, and only where that can't read it
+ * (backreferences) goes on up to the bound.
  */
-static int match_paid(const pcre2_code *code, struct cel_activation *activation, struct value text,
-                      pcre2_match_data *data, pcre2_match_context *context)
+static int match_paid(struct match *match)
 {
+    uint64_t limit = 64 + 2 * (uint64_t)match->size;
     int result = PCRE2_ERROR_MATCHLIMIT;
-    for (uint64_t limit = 64 + 2 * (uint64_t)text.size; result == PCRE2_ERROR_MATCHLIMIT;
-         limit *= 8) {
-        if (limit > CALLS_MAX + 2 * (uint64_t)text.size ||
-            !cel_spend(activation, price(limit, text.size)))
-            break;
-        result = match_within(code, data, context, text, (uint32_t)limit);
-    }
+    for (int i = 0; i < TRIES_BEFORE_DFA && result == PCRE2_ERROR_MATCHLIMIT; i++, limit *= 8)
+        result = backtrack(match, limit);
+    if (result != PCRE2_ERROR_MATCHLIMIT)
+        return result;
+    result = match_dfa(match);
+    if (is_answer(result))
+        return result;
+    do {
+        result = backtrack(match, limit);
+        limit *= 8;
+    } while (result == PCRE2_ERROR_MATCHLIMIT && limit <= CALLS_MAX + 2 * (uint64_t)match->size);
     return result;
 }
 
 struct value cel_regex_match(const struct cel_regex *regex, struct cel_activation *activation,
                              struct value text)
 {
-    pcre2_code *code = code_of(regex);
-    pcre2_match_data *data = pcre2_match_data_create(1, NULL);
-    pcre2_match_context *context = pcre2_match_context_create(NULL);
-    CHECK(data != NULL && context != NULL);
-    int result = match_paid(code, activation, text, data, context);
-    pcre2_match_context_free(context);
-    pcre2_match_data_free(data);
-    if (activation->steps_left == 0 && result == PCRE2_ERROR_MATCHLIMIT)
-        return cel_too_many_steps();
-    if (result >= 0 || result == PCRE2_ERROR_NOMATCH)
+    struct match match = {
+        .code = code_of(regex),
+        .data = pcre2_match_data_create(1, NULL),
+        .context = pcre2_match_context_create(NULL),
+        .activation = activation,
+        .text = (PCRE2_SPTR)(text.size ? text.s : ""),
+        .size = text.size,
+    };
+    CHECK(match.data != NULL && match.context != NULL);
+    pcre2_set_heap_limit(match.context, HEAP_MAX_KIB);
+    int result = match_paid(&match);
+    pcre2_match_context_free(match.context);
+    pcre2_match_data_free(match.data);
+    if (is_answer(result))
         return value_bool(result >= 0);
+    if (activation->steps_left == 0)
+        return cel_too_many_steps();
     return cel_error_literal("the pattern takes too many steps on this text");
 }

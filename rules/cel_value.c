@@ -137,13 +137,13 @@ void cel_entry(struct cel_activation *activation, struct value map, uint32_t ind
                struct value *key, struct value *value)
 {
     struct cel_iter iter;
-    *key = *value = (struct value){0};
     cel_iter_open(&iter, map);
     if (map.rep != VALUE_REP_RAW)
         iter.index = index;
     while (cel_iter_next(&iter, activation, key, value))
         if (iter.index == index + 1)
             return;
+    *key = *value = (struct value){0};
 }
 
 /* ---- keys ---- */
