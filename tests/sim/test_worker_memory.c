@@ -456,7 +456,8 @@ static struct worker *run_a_while(struct world *world, struct worker *worker, in
     return worker;
 }
 
-static void run_disturbed(uint64_t seed)
+/* Returns how often the wall clock moved a watermark. */
+static unsigned run_disturbed(uint64_t seed)
 {
     struct world world;
     world_init(&world, seed, 100 + (int)(seed % 3) * 400);
@@ -480,9 +481,10 @@ static void run_disturbed(uint64_t seed)
     run_to_end(&world, worker);
     finish(&world, worker);
     check(&world, seed);
-    assert_true(world.moves > 0);
     shop_free(shop);
+    unsigned moves = world.moves;
     world_fini(&world);
+    return moves;
 }
 
 /* Crashes, lost and orderly rebalances, failed commits and a forgetful store: every signal once. */
@@ -495,8 +497,10 @@ static void test_disturbances_lose_nothing_and_repeat_nothing(void **state)
         return;
     }
     uint64_t count = runs ? strtoull(runs, NULL, 10) : 25;
+    unsigned moves = 0;
     for (uint64_t i = 1; i <= count; i++)
-        run_disturbed(i * 7919);
+        moves += run_disturbed(i * 7919);
+    assert_true(moves > count); /* else the silence tests nothing */
 }
 
 
