@@ -51,7 +51,7 @@ static enum err produce(struct publisher *publisher, const struct epoch_output *
     do
         rc = sink_produce(publisher->options.sink, &record, info);
     while (rc == ERR_AGAIN && !is_off(publisher));
-    return rc;
+    return rc == ERR_REJECT ? ERR_FATAL : rc; /* it would be refused the next time too, and must not be skipped */
 }
 
 /* The membership under which the partitions were assigned must still be the consumer's, and be one. */
