@@ -1,0 +1,125 @@
+/*
+ * tests/support/pipeline.h - Stagecoach as a user starts it, between a real Kafka and a real Redis, and what its signals must be.
+ *
+ * A pipeline is a topic of events, the topics of signals, a Redis of its own and up to PIPELINE_PROCESSES processes of
+ * `stagecoach run` in one group. It remembers every message that it was given, so that what the machines must signal can be computed
+ * without Kafka and Redis, partition by partition (engine/backtest.h), and compared with what a read_committed consumer finds.
+ *
+ * Whatever is not right fails the running test with a message and the last lines of the processes' logs. Main thread only.
+ */
+#ifndef SUPPORT_PIPELINE_H
+#define SUPPORT_PIPELINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bench/shop.h"
+#include "core/slice.h"
+#include "tests/support/cluster.h"
+#include "tests/support/process.h"
+
+#define PIPELINE_PROCESSES  3
+#define PIPELINE_TIMEOUT_MS 120000
+#define PIPELINE_DAY_MS     INT64_C(86400000)
+
+/* How much less a sanitizer's build is asked to do: it is 5 to 15 times slower. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define PIPELINE_SHARE 5
+#else
+#define PIPELINE_SHARE 1
+#endif
+
+struct pipeline_options {
+    int partitions;
+    struct cluster_kafka *kafka; /* NULL: the shared one */
+    const char *machines;        /* paths, separated by commas; NULL: the three that are shipped */
+    const char *const *redis;    /* options of its server, or NULL */
+    const char *more;            /* further lines of the configuration, or NULL */
+};
+
+struct pipeline_message {
+    int partition;
+    int64_t time_ms;         /* of the record */
+    struct slice key, value; /* owned */
+};
+
+struct pipeline {
+    struct cluster_kafka *kafka;
+    struct cluster_redis *redis;
+    int partitions;
+    const char *more;
+    char machines[1024];
+    char group[96], events[96], carts[96], stages[96], signals[96], dead_letters[96];
+    struct process *processes[PIPELINE_PROCESSES];
+    char folders[PIPELINE_PROCESSES][400]; /* "" before the first start */
+    struct pipeline_message *messages;     /* in the order of sending */
+    size_t message_count, message_capacity, sent;
+    void *offsets; /* a consumer of the group that is no member, to look at what is committed */
+};
+
+/* Topics and Redis are there when this returns; nothing runs. */
+void pipeline_open(struct pipeline *pipeline, const struct pipeline_options *options);
+void pipeline_close(struct pipeline *pipeline);
+
+/* ---- processes, numbered from 0; `instance` is different for each ---- */
+
+/* Writes its configuration, and starts `stagecoach run`; its log goes on where that of its former life ended. */
+void pipeline_start(struct pipeline *pipeline, int number);
+void pipeline_kill(struct pipeline *pipeline, int number); /* SIGKILL */
+void pipeline_stop(struct pipeline *pipeline, int number); /* SIGTERM; it must end with 0 */
+
+/* The configuration's path of a process, written anew. */
+const char *pipeline_configure(struct pipeline *pipeline, int number);
+
+/* How often the text stands in the log. */
+size_t pipeline_log_count(struct pipeline *pipeline, int number, const char *text);
+#define pipeline_await_log(pipeline, number, text, times)                                          \
+    wait_until(pipeline_log_count(pipeline, number, text) >= (times), PIPELINE_TIMEOUT_MS)
+
+/* ---- events ---- */
+
+/* Copies; not sent yet. */
+void pipeline_add(struct pipeline *pipeline, int partition, int64_t time_ms, struct slice key,
+                  struct slice value);
+
+/* A Segment message of {userId, event, timestamp}, to the partition of its customer. */
+void pipeline_add_event(struct pipeline *pipeline, const char *customer, const char *event,
+                        int64_t time_ms);
+
+/* `count` events of a made-up shop. */
+void pipeline_add_shop(struct pipeline *pipeline, const struct shop_options *options, size_t count);
+
+/* A customer of each partition's own, so far ahead that every timer up to there fires. */
+void pipeline_add_closers(struct pipeline *pipeline, int64_t time_ms);
+
+/* The next `count` of those added, all acknowledged when this returns; how many that were. */
+size_t pipeline_send(struct pipeline *pipeline, size_t count);
+
+/* ---- how far it has come ---- */
+
+/* Sum over the partitions, of offsets whose transaction is through. -1: Kafka does not answer. */
+int64_t pipeline_committed(struct pipeline *pipeline);
+
+/* Until everything sent is committed; fails when a process that was started has ended by itself. */
+void pipeline_await_end(struct pipeline *pipeline);
+/* ... at least `messages` of them. */
+void pipeline_await_committed(struct pipeline *pipeline, int64_t messages);
+
+/* ---- what must be ---- */
+
+/* Signals and their ids are those of the plain computation, each once, each in its topic. How many there were. */
+size_t pipeline_check_signals(struct pipeline *pipeline);
+
+/* After a clean stop: the committed offset is the end, and Redis has a checkpoint of just that. */
+void pipeline_check_stopped(struct pipeline *pipeline);
+
+/* A field of a partition's meta in Redis, to be freed; NULL when it is not there. */
+char *pipeline_meta(struct pipeline *pipeline, int partition, const char *field);
+
+/* All that Redis holds of customers, timers and statistics, sorted, as text; to be freed. Without owner, version and times of writing. */
+char *pipeline_state(struct pipeline *pipeline);
+
+void pipeline_fail(struct pipeline *pipeline, const char *file, int line, const char *format, ...)
+    __attribute__((format(printf, 4, 5), noreturn));
+#endif
