@@ -25,7 +25,7 @@ static const char help[] =
     "the real engine, a live summary. Ends by itself and cleans up.\n"
     "\n"
     "      --events N   how many events the shop sends (1,000,000)\n"
-    "      --keep       leaves the temporary folder and its Redis running, to look into\n"
+    "      --keep       leaves the temporary folder with its Redis running, to look into\n"
     "  -h, --help       this text\n";
 
 struct demo {
@@ -142,10 +142,10 @@ static void summarise(struct demo *demo, const struct engine_totals *totals, dou
         const char *name = demo->signals.types[i].name;
         printf("  %-22s %8" PRIu64 "\n", name, demo->signals.types[i].count);
         left += strcmp(name, "cart.abandoned") == 0 || strcmp(name, "checkout.abandoned") == 0 ? demo->signals.types[i].count : 0;
-        back += strcmp(name, "cart.recovered") == 0 ? demo->signals.types[i].count : 0;
+        back += strcmp(name, "cart.recovered") == 0 || strcmp(name, "cart.resumed") == 0 ? demo->signals.types[i].count : 0;
     }
     if (left)
-        printf("%" PRIu64 " carts were left; %.0f of 100 were bought after all.\n", left, 100.0 * (double)back / (double)left);
+        printf("%" PRIu64 " carts were left; customers came back for %.0f of 100.\n", left, 100.0 * (double)back / (double)left);
     printf("Not as with a real broker: the embedded one keeps no transactional offsets, so that a second start would begin anew.\n");
 }
 
@@ -214,7 +214,7 @@ int cmd_demo(int argc, char **argv)
         return cli_wrong(argv[0], "--events must be at least 1");
     demo.feed.wanted = (uint64_t)events;
     cli_catch_signals();
-    log_set_level(LOG_WARN);
+    log_set_level(LOG_ERROR); /* the mock makes librdkafka warn of what it lacks */
     printf("Stagecoach demo: an embedded broker, a Redis of its own, a made-up shop, and the real engine with the machines cart, browse and lifecycle.\n");
     fflush(stdout);
     if (start(&demo, &setting, &info) == ERR_NONE) {
