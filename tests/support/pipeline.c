@@ -60,7 +60,7 @@ void pipeline_fail(struct pipeline *pipeline, const char *file, int line, const 
 static void create_topics(struct pipeline *pipeline)
 {
     /* Events have their own times, long ago: nothing of it is to be thrown away for its age. */
-    static const char *const kept[] = {"retention.ms", "-1", NULL};
+    static const char *const kept[] = {"retention.ms", "-1", "max.message.bytes", "4000000", NULL};
     const char *outputs[] = {pipeline->carts, pipeline->stages, pipeline->signals,
                              pipeline->dead_letters};
 
@@ -140,6 +140,16 @@ const char *pipeline_configure(struct pipeline *pipeline, int number)
     return path;
 }
 
+const char *pipeline_write(const char *name, const char *text)
+{
+    static char path[512];
+    snprintf(path, sizeof path, "%s/%s", process_scratch(), name);
+    FILE *file = fopen(path, "w");
+    if (!file || fputs(text, file) < 0 || fclose(file) != 0)
+        process_fail(__FILE__, __LINE__, "%s can't be written", path);
+    return path;
+}
+
 void pipeline_start(struct pipeline *pipeline, int number)
 {
     const char *argv[] = {STAGECOACH_PROGRAM, "run", "-c", pipeline_configure(pipeline, number),
@@ -178,6 +188,18 @@ void pipeline_stop(struct pipeline *pipeline, int number)
     check_sanitizers(pipeline, number);
     if (code != 0)
         FAIL(pipeline, "process %d ended with %d", number, code);
+    process_free(pipeline->processes[number]);
+    pipeline->processes[number] = NULL;
+}
+
+void pipeline_await_failure(struct pipeline *pipeline, int number, int code, const char *text)
+{
+    int found = process_exit_code(pipeline->processes[number], PIPELINE_TIMEOUT_MS);
+    check_sanitizers(pipeline, number);
+    if (found != code)
+        FAIL(pipeline, "process %d ended with %d, not %d", number, found, code);
+    if (pipeline_log_count(pipeline, number, text) == 0)
+        FAIL(pipeline, "process %d did not say: %s", number, text);
     process_free(pipeline->processes[number]);
     pipeline->processes[number] = NULL;
 }
@@ -508,20 +530,46 @@ static bool show_differences(const struct lines *expected, const struct lines *f
     return !missing && !extra;
 }
 
+/* Sorted, so that what has one id stands together. */
+static void check_ids(struct pipeline *pipeline, const struct lines *lines)
+{
+    for (size_t i = 1; i < lines->count; i++)
+        if (strncmp(lines->items[i], lines->items[i - 1], strcspn(lines->items[i], " ") + 1) == 0)
+            FAIL(pipeline, "two signals with one id: %s", lines->items[i]);
+}
+
+static void read_all_signals(struct pipeline *pipeline, struct lines *lines)
+{
+    read_signals(pipeline, pipeline->carts, lines);
+    read_signals(pipeline, pipeline->stages, lines);
+    read_signals(pipeline, pipeline->signals, lines);
+    sort_lines(lines);
+}
+
+size_t pipeline_count_signals(struct pipeline *pipeline, const char *type)
+{
+    struct lines found = {0};
+    char field[128];
+    size_t count = 0;
+
+    snprintf(field, sizeof field, "\"type\":\"%s\"", type);
+    read_all_signals(pipeline, &found);
+    check_ids(pipeline, &found);
+    for (size_t i = 0; i < found.count; i++)
+        count += strstr(found.items[i], field) != NULL;
+    free_lines(&found);
+    return count;
+}
+
 size_t pipeline_check_signals(struct pipeline *pipeline)
 {
     struct lines expected = {0}, found = {0};
 
     compute_expected(pipeline, &expected);
-    read_signals(pipeline, pipeline->carts, &found);
-    read_signals(pipeline, pipeline->stages, &found);
-    read_signals(pipeline, pipeline->signals, &found);
-    sort_lines(&found);
+    read_all_signals(pipeline, &found);
     if (!show_differences(&expected, &found))
         FAIL(pipeline, "the signals differ");
-    for (size_t i = 1; i < found.count; i++)
-        if (strncmp(found.items[i], found.items[i - 1], strcspn(found.items[i], " ") + 1) == 0)
-            FAIL(pipeline, "two signals with one id: %s", found.items[i]);
+    check_ids(pipeline, &found);
     size_t count = found.count;
     free_lines(&expected);
     free_lines(&found);
@@ -534,6 +582,28 @@ char *pipeline_meta(struct pipeline *pipeline, int partition, const char *field)
 {
     return cluster_redis_command(pipeline->redis, "HGET test:{%s/%s/%d}:meta %s", pipeline->group,
                                  pipeline->events, partition, field);
+}
+
+/* `epoch=` in the commit's metadata, and in Redis the epoch that wrote the checkpoint. */
+static bool is_checkpointed(struct pipeline *pipeline, int partition)
+{
+    char metadata[600];
+    int64_t committed = cluster_committed(pipeline->kafka, pipeline->group, pipeline->events,
+                                          partition, metadata, sizeof metadata);
+    char *offset = pipeline_meta(pipeline, partition, "offset"),
+         *epoch = pipeline_meta(pipeline, partition, "epoch");
+    const char *last = strstr(metadata, "epoch=");
+    bool is = offset && epoch && last && strtoll(offset, NULL, 10) == committed &&
+              strtoll(epoch, NULL, 10) == strtoll(last + strlen("epoch="), NULL, 10);
+    free(offset);
+    free(epoch);
+    return is;
+}
+
+void pipeline_await_checkpoints(struct pipeline *pipeline)
+{
+    for (int i = 0; i < pipeline->partitions; i++)
+        wait_until(is_checkpointed(pipeline, i), PIPELINE_TIMEOUT_MS);
 }
 
 void pipeline_check_stopped(struct pipeline *pipeline)

@@ -69,8 +69,14 @@ void pipeline_start(struct pipeline *pipeline, int number);
 void pipeline_kill(struct pipeline *pipeline, int number); /* SIGKILL */
 void pipeline_stop(struct pipeline *pipeline, int number); /* SIGTERM; it must end with 0 */
 
+/* ... it must end by itself, with `code`, having said `text`. */
+void pipeline_await_failure(struct pipeline *pipeline, int number, int code, const char *text);
+
 /* The configuration's path of a process, written anew. */
 const char *pipeline_configure(struct pipeline *pipeline, int number);
+
+/* A file in the test's folder, for a machine of the test's own; the path is good until the next call. */
+const char *pipeline_write(const char *name, const char *text);
 
 /* How often the text stands in the log. */
 size_t pipeline_log_count(struct pipeline *pipeline, int number, const char *text);
@@ -110,6 +116,12 @@ void pipeline_await_committed(struct pipeline *pipeline, int64_t messages);
 
 /* Signals and their ids are those of the plain computation, each once, each in its topic. How many there were. */
 size_t pipeline_check_signals(struct pipeline *pipeline);
+
+/* Committed signals of the type; each has been seen with an id of its own. */
+size_t pipeline_count_signals(struct pipeline *pipeline, const char *type);
+
+/* Waits until Redis has all that is committed, so that nothing more will be written. */
+void pipeline_await_checkpoints(struct pipeline *pipeline);
 
 /* After a clean stop: the committed offset is the end, and Redis has a checkpoint of just that. */
 void pipeline_check_stopped(struct pipeline *pipeline);
