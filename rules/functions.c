@@ -4,6 +4,7 @@
 #include "core/datetime.h"
 #include "core/hash.h"
 #include "core/number.h"
+#include "rules/functions_date.h"
 #include "rules/step.h"
 #include "state/items.h"
 #include "state/texts.h"
@@ -265,6 +266,7 @@ const struct cel_function step_functions[] = {
     {"total",       1, call_total,       CEL_DOUBLE, {CEL_LIST},         true,  false},
     {"currency",    1, call_currency,    CEL_DYN,    {CEL_LIST},         true,  false},
     {"top",         1, call_top,         CEL_STRING, {CEL_MAP},          true,  false},
+    {"next_date",   3, step_next_date,   CEL_DYN,    {CEL_TIMESTAMP, CEL_DYN, CEL_STRING}, false, false},
     {"product_ids", 1, call_product_ids, CEL_LIST,   {CEL_MAP},          true,  false},
     {"new_order",   1, call_new_order,   CEL_BOOL,   {CEL_MAP},          true,  false},
 };

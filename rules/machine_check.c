@@ -86,8 +86,17 @@ static void warn_of_timer(struct loader *loader, const struct timer *timer, cons
     diag_warning(loader->diag, timer->at, "this timer can't fire: %s", why);
 }
 
-static void check_timer(struct loader *loader, const struct state *state, uint32_t index,
-                        uint32_t first_leaving)
+/* True where the state has always been left by `other` before `timer` could fire: an `after`, or an idle before an idle. */
+static bool comes_before(const struct state *state, uint32_t other, uint32_t timer)
+{
+    const struct timer *a = &state->timers[other], *b = &state->timers[timer];
+    if (a->kind == TIMER_AT || (a->kind == TIMER_IDLE && b->kind != TIMER_IDLE) ||
+        !always_leaves(a->transitions))
+        return false;
+    return a->duration_ms < b->duration_ms || (a->duration_ms == b->duration_ms && other < timer);
+}
+
+static void check_timer(struct loader *loader, const struct state *state, uint32_t index)
 {
     const struct timer *timer = &state->timers[index];
     int64_t forget_ms = loader->rules->forget_after_ms;
@@ -104,26 +113,12 @@ static void check_timer(struct loader *loader, const struct state *state, uint32
         warn_of_timer(loader, timer, "the customer is forgotten before (memory.forget_after)");
         return;
     }
-    if (first_leaving == UINT32_MAX || first_leaving == index)
-        return;
-    int64_t leaving_ms = state->timers[first_leaving].duration_ms;
-    if (timer->duration_ms > leaving_ms ||
-        (timer->duration_ms == leaving_ms && index > first_leaving))
-        warn_of_timer(loader, timer, "the state has always been left by then, by an 'after'");
-}
-
-/* The `after` by which the state has been left at the latest. */
-static uint32_t find_leaving(const struct state *state)
-{
-    uint32_t found = UINT32_MAX;
-    for (uint32_t i = 0; i < state->timer_count; i++) {
-        const struct timer *timer = &state->timers[i];
-        if (timer->kind != TIMER_AFTER || !always_leaves(timer->transitions))
-            continue;
-        if (found == UINT32_MAX || timer->duration_ms < state->timers[found].duration_ms)
-            found = i;
-    }
-    return found;
+    for (uint32_t i = 0; i < state->timer_count; i++)
+        if (i != index && comes_before(state, i, index)) {
+            warn_of_timer(loader, timer,
+                          "the state has always been left by then, by another timer");
+            return;
+        }
 }
 
 static void check_timers(struct loader *loader)
@@ -131,9 +126,8 @@ static void check_timers(struct loader *loader)
     const struct machine *machine = loader->machine;
     for (uint32_t s = 0; s < machine->state_count; s++) {
         const struct state *state = &machine->states[s];
-        uint32_t leaving = find_leaving(state);
         for (uint32_t i = 0; i < state->timer_count; i++)
-            check_timer(loader, state, i, leaving);
+            check_timer(loader, state, i);
     }
 }
 

@@ -42,7 +42,10 @@ struct scenario_world {
     struct rules_stats stats;
     struct rules_context context;
     struct customer *customer; /* NULL: not heard from */
+    struct yaml_file *constants;
 };
+
+static inline struct yaml_file *scenario_yaml(const char *text);
 
 struct scenario {
     const char *name;
@@ -57,8 +60,12 @@ static inline void scenario_open_files(struct scenario_world *world, const char 
     struct diag diag;
     diag_init(&diag);
     *world = (struct scenario_world){0};
-    struct rules_options options = {
-        .files = files, .file_count = count, .forget_after_ms = forget_after_ms};
+    world->constants = scenario_yaml("{ timezone: Asia/Bangkok, n: 5, festivals: "
+                                     "{ '01-01T09:00': new_year, '04-13T09:00': songkran } }");
+    struct rules_options options = {.constants = yaml_root(world->constants),
+                                    .files = files,
+                                    .file_count = count,
+                                    .forget_after_ms = forget_after_ms};
     world->rules = rules_load(&options, &diag);
     world->schema = schema_load(STAGECOACH_SOURCE_DIR "/config/schemas/segment.yaml", &diag);
     diag_print(&diag, stderr);
@@ -121,6 +128,7 @@ static inline void scenario_close(struct scenario_world *world)
     free(world->stats.transitions);
     rules_free(world->rules);
     schema_free(world->schema);
+    yaml_free(world->constants);
 }
 
 /* ---- from text to events */
