@@ -78,28 +78,38 @@ bool redis_link_is_connected(const struct redis_link *link)
 
 /* ---- commands */
 
-/* "*3\r\n", "$5\r\n" */
-static void add_head(struct redis_link *link, char type, size_t number)
+/* "*3\r\n", "$5\r\n", at a place with room for 32 bytes. */
+static char *put_head(char *p, char type, size_t number)
 {
-    char *p = buf_reserve(&link->out, 32);
-    *p = type;
-    int size = 1 + number_format_uint(number, p + 1);
-    p[size] = '\r';
-    p[size + 1] = '\n';
-    link->out.size += (size_t)size + 2;
+    *p++ = type;
+    p += number_format_uint(number, p);
+    *p++ = '\r';
+    *p++ = '\n';
+    return p;
+}
+
+static char *put(char *p, struct slice bytes)
+{
+    if (bytes.size)
+        memcpy(p, bytes.data, bytes.size);
+    return p + bytes.size;
 }
 
 void redis_link_command(struct redis_link *link, size_t word_count)
 {
-    add_head(link, '*', word_count);
+    char *p = buf_reserve(&link->out, 32);
+    link->out.size += (size_t)(put_head(p, '*', word_count) - p);
 }
 
+/* A record's key and value at every checkpoint: one reservation, no call in between. */
 void redis_link_words(struct redis_link *link, struct slice first, struct slice second)
 {
-    add_head(link, '$', first.size + second.size);
-    buf_add_slice(&link->out, first);
-    buf_add_slice(&link->out, second);
-    buf_add(&link->out, "\r\n", 2);
+    size_t size = first.size + second.size;
+    char *start = buf_reserve(&link->out, 32 + size + 2);
+    char *p = put(put(put_head(start, '$', size), first), second);
+    *p++ = '\r';
+    *p++ = '\n';
+    link->out.size += (size_t)(p - start);
 }
 
 void redis_link_word(struct redis_link *link, struct slice word)
@@ -195,14 +205,14 @@ static enum err move_bytes(struct redis_link *link, struct errinfo *info)
 
 enum err redis_link_push(struct redis_link *link, struct errinfo *info)
 {
+    enum err rc = ERR_NONE;
     if (!link->context)
         return err_set(info, ERR_RETRY, "redis %s: not connected", link->url.name);
-    while (unsent(link) >= SEND_MAX) {
-        enum err rc = move_bytes(link, info);
-        if (rc != ERR_NONE)
-            return rc;
-    }
-    return ERR_NONE;
+    if (unsent(link) < SEND_MAX)
+        return ERR_NONE;
+    while (rc == ERR_NONE && unsent(link) > 0)
+        rc = move_bytes(link, info);
+    return rc;
 }
 
 enum err redis_link_reply(struct redis_link *link, const struct redis_reply **reply,

@@ -56,7 +56,7 @@ void redis_link_uint(struct redis_link *link, uint64_t number);
 /* The whole of a short command, of words without a space. */
 void redis_link_text(struct redis_link *link, const char *command);
 
-/* Sends until less than a MiB is left to send; replies that come meanwhile are kept. */
+/* Sends what has gathered once it is a MiB; replies that come meanwhile are kept. Between the commands of a long pipeline. */
 enum err redis_link_push(struct redis_link *link, struct errinfo *info);
 
 /* The next reply, in the order of the commands; sends what is left first. Borrowed until the next call. ERR_RETRY: closed. */

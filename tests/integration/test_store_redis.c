@@ -287,7 +287,7 @@ static void test_damaged_data_is_no_position(void **state)
     assert_int_equal(
         store_own(contract->store, contract->of, 1, contract->arena, &position, &contract_info),
         ERR_FATAL);
-    assert_non_null(strstr(contract_info.text, "WRONGTYPE"));
+    assert_non_null(strstr(contract_info.text, META " can't be written: WRONGTYPE"));
     cluster_redis_free(redis);
 }
 
