@@ -1,7 +1,9 @@
 #include "core/datetime.h"
 
+#include <assert.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
 #define SECONDS_PER_DAY INT64_C(86400)
 #define DAYS_PER_ERA    INT64_C(146097) /* 400 years */
@@ -55,55 +57,108 @@ static int days_in_month(int year, int month)
     return days[month] + (month == 2 && is_leap(year));
 }
 
-/* Two digits; any other byte makes the result 100 or more. */
+/* Two digits; any other byte makes the result 256 or more. */
 static unsigned two_digits(const char *text)
 {
     unsigned tens = (unsigned)(unsigned char)text[0] - '0';
     unsigned ones = (unsigned)(unsigned char)text[1] - '0';
-    return tens > 9 || ones > 9 ? 100 : tens * 10 + ones;
+    return tens > 9 || ones > 9 ? 256 : tens * 10 + ones;
+}
+
+/*
+ * As datetime_days_from_civil(), in 32 bits and without a sign. Years count from March, and 400 more of them keep
+ * January of the year 0 positive.
+ */
+static int64_t days_of_date(unsigned year, unsigned month, unsigned day)
+{
+    static const uint16_t before_month[] = {0,   306, 337, 0,   31,  61, 92,
+                                            122, 153, 184, 214, 245, 275};
+    unsigned y = year + 400 - (month <= 2);
+    unsigned days = 365 * y + y / 4 - y / 100 + y / 400 + before_month[month] + day - 1;
+    return (int64_t)days - 719468 - DAYS_PER_ERA;
 }
 
 struct fields {
-    unsigned century, year, month, day, hour, minute, second;
+    unsigned year, month, day, hour, minute, second;
 };
+
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the patterns below are little-endian");
+
+/* Eight bytes of text, read as a number. */
+struct pattern {
+    uint64_t text; /* `0` where a digit stands, else the byte itself */
+    uint64_t mask; /* 0 where any byte may stand */
+    uint64_t add;  /* 6 for a digit, 15 for anything else */
+};
+
+static const struct pattern year_month = {
+    /* "0000-00-" */
+    UINT64_C(0x2D30302D30303030),
+    UINT64_C(0xFFFFFFFFFFFFFFFF),
+    UINT64_C(0x0F06060F06060606),
+};
+static const struct pattern day_hour_minute = {
+    /* "00T00:00", with the T left out */
+    UINT64_C(0x30303A3030003030),
+    UINT64_C(0xFFFFFFFFFF00FFFF),
+    UINT64_C(0x06060F06060F0606),
+};
+
+/*
+ * Matches all eight bytes at once. Behind the XOR a digit is 0 to 9 and a separator 0, and adding 6 or 15 carries
+ * into the upper half of every byte that is more. (A carry into the next byte comes only from one whose own upper
+ * half is refused already.) Byte i of *pairs is then the number that bytes i and i + 1 are.
+ */
+static bool match(const char *text, const struct pattern *pattern, uint64_t *pairs)
+{
+    uint64_t word;
+    memcpy(&word, text, sizeof(word));
+    word = (word & pattern->mask) ^ pattern->text;
+    *pairs = word * 10 + (word >> 8);
+    return ((word | (word + pattern->add)) & UINT64_C(0xF0F0F0F0F0F0F0F0)) == 0;
+}
+
+static unsigned byte_of(uint64_t word, unsigned index)
+{
+    return (unsigned)(word >> (8 * index)) & 0xFF;
+}
 
 /* `YYYY-MM-DDThh:mm:ss`, 19 bytes. Positions are fixed, so nothing is searched for. */
 static bool read_fields(const char *text, struct fields *fields)
 {
-    if (text[4] != '-' || text[7] != '-' || text[13] != ':' || text[16] != ':')
+    uint64_t front, back;
+    if (!match(text, &year_month, &front) || !match(text + 8, &day_hour_minute, &back))
         return false;
-    if (text[10] != 'T' && text[10] != 't' && text[10] != ' ')
+    if ((text[10] != 'T' && text[10] != 't' && text[10] != ' ') || text[16] != ':')
         return false;
     *fields = (struct fields){
-        .century = two_digits(text),
-        .year = two_digits(text + 2),
-        .month = two_digits(text + 5),
-        .day = two_digits(text + 8),
-        .hour = two_digits(text + 11),
-        .minute = two_digits(text + 14),
+        .year = byte_of(front, 0) * 100 + byte_of(front, 2),
+        .month = byte_of(front, 5),
+        .day = byte_of(back, 0),
+        .hour = byte_of(back, 3),
+        .minute = byte_of(back, 6),
         .second = two_digits(text + 17),
     };
-    return fields->century < 100 && fields->year < 100 && fields->month >= 1 &&
-           fields->month <= 12 && fields->day >= 1 && fields->hour <= 23 && fields->minute <= 59 &&
-           fields->second <= 60;
+    return fields->month >= 1 && fields->month <= 12 && fields->day >= 1 && fields->hour <= 23 &&
+           fields->minute <= 59 && fields->second <= 60;
 }
 
 /* Moves *pos behind the digits of a fraction; at least one is required. */
 static bool read_fraction(struct slice text, size_t *pos, uint32_t *nanos)
 {
+    static const uint32_t scales[] = {100000000, 10000000, 1000000, 100000, 10000,
+                                      1000,      100,      10,      1};
     uint32_t value = 0;
-    uint32_t scale = 100000000;
-    size_t start = *pos;
-    while (*pos < text.size) {
-        unsigned digit = (unsigned)(unsigned char)text.data[*pos] - '0';
+    size_t count = 0;
+    for (; *pos + count < text.size; count++) {
+        unsigned digit = (unsigned)(unsigned char)text.data[*pos + count] - '0';
         if (digit > 9)
             break;
-        value += digit * scale;
-        scale /= 10; /* 0 behind the ninth digit */
-        ++*pos;
+        value += count < 9 ? digit * scales[count] : 0;
     }
+    *pos += count;
     *nanos = value;
-    return *pos > start;
+    return count > 0;
 }
 
 /* What stands at `pos` must be the offset and the end of the text. */
@@ -133,8 +188,7 @@ bool datetime_parse(struct slice text, int64_t *seconds, uint32_t *nanos)
     struct fields f;
     if (text.size < 20 || !read_fields(text.data, &f))
         return false;
-    int year = (int)(f.century * 100 + f.year);
-    if ((int)f.day > 28 && (int)f.day > days_in_month(year, (int)f.month))
+    if (f.day > 28 && (int)f.day > days_in_month((int)f.year, (int)f.month))
         return false;
     size_t pos = 19;
     uint32_t fraction = 0;
@@ -146,7 +200,7 @@ bool datetime_parse(struct slice text, int64_t *seconds, uint32_t *nanos)
     int64_t offset_s;
     if (!read_offset(text, pos, &offset_s))
         return false;
-    int64_t days = datetime_days_from_civil(year, (int)f.month, (int)f.day);
+    int64_t days = days_of_date(f.year, f.month, f.day);
     int64_t result = days * SECONDS_PER_DAY + f.hour * 3600 + f.minute * 60 + f.second - offset_s;
     if (result < DATETIME_MIN_SECONDS || result > DATETIME_MAX_SECONDS)
         return false;

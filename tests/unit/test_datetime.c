@@ -146,6 +146,69 @@ static void test_refuses_what_is_not_rfc_3339(void **state)
     }
 }
 
+static int reference_number(const char *text, size_t from, size_t count)
+{
+    int value = 0;
+    for (size_t i = from; i < from + count; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return -1;
+        value = value * 10 + (text[i] - '0');
+    }
+    return value;
+}
+
+/* `YYYY-MM-DDThh:mm:ssZ` read letter by letter, the calendar being the C library's. */
+static bool reference_parse(const char *text, int64_t *seconds)
+{
+    if (text[4] != '-' || text[7] != '-' || !strchr("Tt ", text[10]) || text[10] == '\0' ||
+        text[13] != ':' || text[16] != ':' || (text[19] != 'Z' && text[19] != 'z'))
+        return false;
+    int year = reference_number(text, 0, 4);
+    struct tm tm = {
+        .tm_year = year - 1900,
+        .tm_mon = reference_number(text, 5, 2) - 1,
+        .tm_mday = reference_number(text, 8, 2),
+        .tm_hour = reference_number(text, 11, 2),
+        .tm_min = reference_number(text, 14, 2),
+        .tm_sec = reference_number(text, 17, 2),
+    };
+    if (year < 1 || tm.tm_mon < 0 || tm.tm_mon > 11 || tm.tm_mday < 1 || tm.tm_hour < 0 ||
+        tm.tm_hour > 23 || tm.tm_min < 0 || tm.tm_min > 59 || tm.tm_sec < 0 || tm.tm_sec > 60)
+        return false;
+    struct tm copy = tm;
+    copy.tm_sec = 0;
+    int64_t minutes = timegm(&copy);
+    if (copy.tm_mday != tm.tm_mday) /* the month is shorter: timegm() has moved into the next */
+        return false;
+    *seconds = minutes + tm.tm_sec;
+    return *seconds <= DATETIME_MAX_SECONDS;
+}
+
+/* The reader looks at eight bytes at a time; this looks at each, whatever stands there and in its neighbour. */
+static void test_every_byte_at_every_place_is_read_as_by_a_slow_reader(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"2026-01-05T10:00:00Z", "1999-12-31t23:59:60z",
+                                        "0009-09-09 09:09:09Z", "2024-02-29T19:58:07Z"};
+    for (size_t t = 0; t < sizeof(texts) / sizeof(texts[0]); t++) {
+        for (int places = 0; places < 20; places++) {
+            for (unsigned bytes = 0; bytes < 0x10000; bytes++) {
+                char text[21];
+                memcpy(text, texts[t], sizeof(text));
+                text[places] = (char)bytes;
+                if (places < 19 && bytes >> 8)
+                    text[places + 1] = (char)(bytes >> 8);
+                int64_t expected = 0, seconds = 0;
+                uint32_t nanos;
+                bool good = reference_parse(text, &expected);
+                if (datetime_parse((struct slice){text, 20}, &seconds, &nanos) != good ||
+                    (good && seconds != expected))
+                    fail_msg("%s with %04x at %d", texts[t], bytes, places);
+            }
+        }
+    }
+}
+
 static void test_ms_are_floored(void **state)
 {
     (void)state;
@@ -301,6 +364,7 @@ int main(void)
         cmocka_unit_test(test_agrees_with_the_c_library),
         cmocka_unit_test(test_reads_rfc_3339),
         cmocka_unit_test(test_refuses_what_is_not_rfc_3339),
+        cmocka_unit_test(test_every_byte_at_every_place_is_read_as_by_a_slow_reader),
         cmocka_unit_test(test_ms_are_floored),
         cmocka_unit_test(test_formats),
         cmocka_unit_test(test_formats_what_is_out_of_range_as_the_nearest_second_in_it),
