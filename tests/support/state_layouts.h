@@ -28,7 +28,8 @@ static inline void shipped_layout(struct layout *layout, struct layout_machine *
     static const struct layout_variable browse_variables[] = {
         {.name = NAME("products"), .type = LAYOUT_SET, .max = 64}};
     static const struct layout_variable lifecycle_variables[] = {
-        {.name = NAME("views"), .type = LAYOUT_INT}, {.name = NAME("orders"), .type = LAYOUT_INT}};
+        {.name = NAME("viewed"), .type = LAYOUT_BOOL},
+        {.name = NAME("orders"), .type = LAYOUT_INT}};
     machines[0] = (struct layout_machine){.name = NAME("cart"),
                                           .states = cart,
                                           .state_count = 4,

@@ -329,7 +329,7 @@ static void test_the_documented_record(void **state)
         0xcb, 0x40, 0x28, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcd, 0x02, /* 12.4 THB, 2 of it */
         0x94, 0x01, 0xcd, 0x75, 0x30, 0xc0, 0x91, 0xa3, 't',  'e',
         'e',                                /* browse: browsing, 30 s */
-        0x95, 0x01, 0x00, 0xc0, 0x02, 0x00, /* lifecycle: evaluation, just now; 2 views, no order */
+        0x95, 0x01, 0x00, 0xc0, 0xc3, 0x00, /* lifecycle: evaluation, just now; viewed, no order */
     };
     struct customer *customer = customer_new(&shipped, SLICE("u42"), 1767607200000);
     union customer_slot *slots = customer_slots(&shipped, customer);
@@ -338,7 +338,7 @@ static void test_the_documented_record(void **state)
     items_add(&slots[0].items, &tee, 256);
     items_set_currency(slots[0].items, SLICE("THB"));
     texts_add(&slots[1].texts, SLICE("tee"), 64);
-    slots[2].i = 2;
+    slots[2].b = true;
     customer_machines(customer)[0].state = 1;
     customer_machines(customer)[1] = (struct customer_machine){1767607200000 - 30000, 1};
     customer_machines(customer)[2].state = 1;
@@ -350,6 +350,7 @@ static void test_the_documented_record(void **state)
     memcpy(wanted, expected, sizeof(expected));
     for (int i = 0; i < 8; i++)
         wanted[2 + i] = (unsigned char)(shipped.id >> (8 * (7 - i)));
+    assert_true(shipped.id == 0x14b5faebcee273b0);
     assert_int_equal(record.size, sizeof(wanted));
     assert_memory_equal(record.data, wanted, sizeof(wanted));
     customer_free(&shipped, customer);
