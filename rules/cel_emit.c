@@ -101,10 +101,15 @@ static struct value no_such_key(struct emitter *emitter, struct slice name)
 
 /* ---- names ---- */
 
-static void emit_load(struct emitter *emitter, const struct cel_node *node)
+static uint32_t add_load(struct emitter *emitter, const struct cel_node *node)
 {
     struct cel_slot slot = {node->slot, no_such_key(emitter, node->text)};
-    add_code(emitter, CODE_LOAD, 0, array_add(emitter, &emitter->loads, &slot));
+    return array_add(emitter, &emitter->loads, &slot);
+}
+
+static void emit_load(struct emitter *emitter, const struct cel_node *node)
+{
+    add_code(emitter, CODE_LOAD, 0, add_load(emitter, node));
     push(emitter, 1);
 }
 
@@ -141,13 +146,18 @@ static void emit_index(struct emitter *emitter, const struct cel_node *node)
 static void emit_operator(struct emitter *emitter, const struct cel_node *node)
 {
     emit(emitter, node->kids[0]);
-    if (node->kid_count == 1) {
+    const struct cel_node *right = node->kid_count > 1 ? node->kids[1] : NULL;
+    if (!right) {
         add_code(emitter, CODE_UNARY, node->op, 0);
-        return;
+    } else if (right->kind == NODE_LITERAL) {
+        add_code(emitter, CODE_BINARY_CONSTANT, node->op, add_constant(emitter, right->constant));
+    } else if (right->kind == NODE_LOAD) {
+        add_code(emitter, CODE_BINARY_LOAD, node->op, add_load(emitter, right));
+    } else {
+        emit(emitter, right);
+        add_code(emitter, CODE_BINARY, node->op, 0);
+        pop(emitter, 1);
     }
-    emit(emitter, node->kids[1]);
-    add_code(emitter, CODE_BINARY, node->op, 0);
-    pop(emitter, 1);
 }
 
 static void emit_logic(struct emitter *emitter, const struct cel_node *node)
@@ -221,22 +231,45 @@ static void emit_builtin(struct emitter *emitter, const struct cel_node *node)
     push(emitter, 1);
 }
 
+static struct value reference_to(const struct cel_node *load)
+{
+    struct value slot = value_int(load->slot);
+    slot.aux = CEL_REFERENCE;
+    return slot;
+}
+
+/* The first argument of a function that takes a reference. */
 static void emit_reference(struct emitter *emitter, const struct cel_node *node)
 {
-    const struct cel_node *argument = node->kids[0];
-    struct value slot = value_int(argument->slot);
-    slot.aux = CEL_REFERENCE;
     if (node->by_reference) {
-        emit_constant(emitter, slot);
+        emit_constant(emitter, reference_to(node->kids[0]));
         return;
     }
-    emit(emitter, argument);
+    emit(emitter, node->kids[0]);
     add_code(emitter, CODE_ABSENT, 0, 0);
+}
+
+/* get(event.properties.rating, 0.0): nothing is left to evaluate before the call. */
+static bool emit_constant_call(struct emitter *emitter, const struct cel_node *node)
+{
+    struct cel_call call = {.function = node->function, .first = emitter->constants.count};
+    for (uint32_t i = node->by_reference; i < node->kid_count; i++)
+        if (node->kids[i]->kind != NODE_LITERAL)
+            return false;
+    for (uint32_t i = 0; i < node->kid_count; i++)
+        add_constant(emitter, i == 0 && node->by_reference ? reference_to(node->kids[0])
+                                                           : node->kids[i]->constant);
+    add_code(emitter, CODE_HOST_CONSTANT, node->kid_count,
+             array_add(emitter, &emitter->calls, &call));
+    push(emitter, 1);
+    return true;
 }
 
 static void emit_host_call(struct emitter *emitter, const struct cel_node *node)
 {
     struct cel_call call = {.function = node->function};
+    if (emit_constant_call(emitter, node))
+        return;
     for (uint32_t i = 0; i < node->kid_count; i++) {
         if (i == 0 && node->function->by_reference)
             emit_reference(emitter, node);

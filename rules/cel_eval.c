@@ -69,9 +69,9 @@ static struct value refuse(struct machine *machine, const char *what, struct val
 
 /* ---- names ---- */
 
-static struct value load(struct machine *machine, const struct cel_instruction *at)
+static struct value load(struct machine *machine, uint32_t index)
 {
-    const struct cel_slot *slot = &machine->program->loads[at->arg];
+    const struct cel_slot *slot = &machine->program->loads[index];
     struct value value = machine->activation->load(machine->activation, slot->slot);
     return value.kind == VALUE_ABSENT ? slot->absent : value;
 }
@@ -152,6 +152,25 @@ static struct value index_container(struct machine *machine, struct value of, st
     return refuse(machine, "an element", of.kind == VALUE_ERROR ? of : cel_is_container(of) ? index : of);
 }
 
+/* ---- operators ---- */
+
+/* Numbers of one type are compared here, without a call: that is what most guards end with. */
+static struct value operate(struct machine *machine, enum cel_operator op, struct value a,
+                            struct value b)
+{
+    if (a.kind == VALUE_INT && b.kind == VALUE_INT) {
+        if (op == CEL_EQUAL)
+            return value_bool(a.i == b.i);
+        if (op == CEL_GREATER)
+            return value_bool(a.i > b.i);
+        if (op == CEL_LESS)
+            return value_bool(a.i < b.i);
+        if (op == CEL_GREATER_EQUAL)
+            return value_bool(a.i >= b.i);
+    }
+    return cel_operate(machine->activation, op, a, b);
+}
+
 /* ---- logic ---- */
 
 /* Either operand decides alone; else both must be bools. `decisive`: false of &&, true of ||. */
@@ -212,13 +231,11 @@ static struct value call_host(struct machine *machine, const struct cel_function
     return function->call(machine->activation, arguments, count);
 }
 
-static struct value call(struct machine *machine, const struct cel_instruction *at,
-                         const struct value *arguments)
+static struct value call_constant(struct machine *machine, const struct cel_instruction *at)
 {
     const struct cel_call *callee = &machine->program->calls[at->arg];
-    if (at->code == CODE_HOST)
-        return call_host(machine, callee->function, arguments, at->count);
-    return cel_call_builtin(callee->builtin, machine->activation, arguments, at->count);
+    return call_host(machine, callee->function, machine->program->constants + callee->first,
+                     at->count);
 }
 
 static struct value match(struct machine *machine, const struct cel_instruction *at,
@@ -404,7 +421,7 @@ static struct value run(struct machine *machine, struct value *stack)
             *++top = machine->program->constants[at->arg];
             break;
         case CODE_LOAD:
-            *++top = load(machine, at);
+            *++top = load(machine, at->arg);
             break;
         case CODE_HAS_LOAD:
             *++top = has_load(machine, at);
@@ -428,7 +445,14 @@ static struct value run(struct machine *machine, struct value *stack)
             break;
         case CODE_BINARY:
             top--;
-            *top = cel_operate(machine->activation, (enum cel_operator)at->count, top[0], top[1]);
+            *top = operate(machine, (enum cel_operator)at->count, top[0], top[1]);
+            break;
+        case CODE_BINARY_CONSTANT:
+            *top = operate(machine, (enum cel_operator)at->count, *top,
+                           machine->program->constants[at->arg]);
+            break;
+        case CODE_BINARY_LOAD:
+            *top = operate(machine, (enum cel_operator)at->count, *top, load(machine, at->arg));
             break;
         case CODE_JUMP:
             at = code + at->arg - 1;
@@ -470,10 +494,18 @@ static struct value run(struct machine *machine, struct value *stack)
             *top = make_map(machine, top, at->arg);
             break;
         case CODE_BUILTIN:
+            top -= at->count;
+            top++;
+            *top = cel_call_builtin(machine->program->calls[at->arg].builtin, machine->activation,
+                                    top, at->count);
+            break;
         case CODE_HOST:
             top -= at->count;
             top++;
-            *top = call(machine, at, top);
+            *top = call_host(machine, machine->program->calls[at->arg].function, top, at->count);
+            break;
+        case CODE_HOST_CONSTANT:
+            *++top = call_constant(machine, at);
             break;
         case CODE_MATCH:
             *top = match(machine, at, *top);

@@ -205,10 +205,23 @@ static struct value is_in_list(struct cel_activation *activation, struct value a
     return value_bool(false);
 }
 
+/* The same for a list that lies in memory, such as a constant one. */
+static struct value is_in_items(struct cel_activation *activation, struct value a, struct value list)
+{
+    if (!cel_spend(activation, list.size))
+        return cel_too_many_steps();
+    for (uint32_t i = 0; i < list.size; i++)
+        if (cel_equal(activation, list.items[i], a))
+            return value_bool(true);
+    return value_bool(false);
+}
+
 static struct value is_in(struct cel_activation *activation, struct value a, struct value b)
 {
     if (a.kind == VALUE_ERROR || (b.kind != VALUE_LIST && b.kind != VALUE_MAP))
         return refuse(activation, CEL_IN, a, b);
+    if (b.kind == VALUE_LIST && b.rep == VALUE_REP_ITEMS)
+        return is_in_items(activation, a, b);
     if (b.kind == VALUE_LIST)
         return is_in_list(activation, a, b);
     return value_bool(cel_find(activation, b, a).kind != VALUE_ABSENT);

@@ -19,6 +19,8 @@ enum cel_code {
     CODE_INDEX,        /* container, index -> element */
     CODE_UNARY,        /* a -> op a; count: enum cel_operator */
     CODE_BINARY,       /* a, b -> a op b */
+    CODE_BINARY_CONSTANT, /* the same with constants[arg] as b: each instruction saved is some ns */
+    CODE_BINARY_LOAD,     /* and with loads[arg] */
     CODE_JUMP,         /* to arg */
     CODE_JUMP_FALSE,   /* to arg where the top is false; it stays */
     CODE_JUMP_TRUE,    /* likewise */
@@ -30,6 +32,7 @@ enum cel_code {
     CODE_MAP,          /* arg pairs -> map */
     CODE_BUILTIN,      /* count arguments -> result of calls[arg] */
     CODE_HOST,
+    CODE_HOST_CONSTANT, /* where all arguments are constants, or references: constants[first] on */
     CODE_MATCH,        /* text -> whether regexes[arg] matches */
     CODE_ABSENT,       /* an error becomes VALUE_ABSENT */
     CODE_LOOP_OPEN,    /* container -> nothing, loop count begins; else its error and to arg */
@@ -62,6 +65,7 @@ struct cel_slot {
 struct cel_call {
     const struct cel_builtin *builtin;   /* one of the two */
     const struct cel_function *function;
+    uint32_t first; /* of CODE_HOST_CONSTANT */
 };
 
 struct cel_regex;

@@ -8,7 +8,7 @@
 
 #define NANOS_PER_SECOND INT64_C(1000000000)
 
-/* Nanoseconds of everything: 128 bits hold the whole range of both, so that sums can't overflow. */
+/* Of durations as text: sums of their parts can't overflow. */
 typedef __int128 nanos;
 
 /* ---- ranges ---- */
@@ -18,54 +18,59 @@ static nanos nanos_of(struct value time)
     return (nanos)time.i * NANOS_PER_SECOND + time.size;
 }
 
-static struct value time_of(enum value_kind kind, nanos total)
+/* `rest` may be a second less or more than it should be. */
+static struct value time_of(enum value_kind kind, int64_t seconds, int64_t rest)
 {
-    nanos seconds = total / NANOS_PER_SECOND;
-    nanos rest = total % NANOS_PER_SECOND;
     if (rest < 0) {
         rest += NANOS_PER_SECOND;
         seconds--;
+    } else if (rest >= NANOS_PER_SECOND) {
+        rest -= NANOS_PER_SECOND;
+        seconds++;
     }
-    return (struct value){.kind = (uint8_t)kind, .size = (uint32_t)rest, .i = (int64_t)seconds};
+    return (struct value){.kind = (uint8_t)kind, .size = (uint32_t)rest, .i = seconds};
 }
 
-static struct value timestamp_of(nanos total)
+static struct value checked_timestamp(struct value timestamp)
 {
-    if (total < (nanos)DATETIME_MIN_SECONDS * NANOS_PER_SECOND ||
-        total >= ((nanos)DATETIME_MAX_SECONDS + 1) * NANOS_PER_SECOND)
+    if (timestamp.i < DATETIME_MIN_SECONDS || timestamp.i > DATETIME_MAX_SECONDS)
         return cel_error_literal("the timestamp is outside of the years 1 to 9999");
-    return time_of(VALUE_TIMESTAMP, total);
+    return timestamp;
 }
 
-static struct value duration_of(nanos total)
+/* The bounds of an int64 of nanoseconds, floored to seconds. */
+static struct value checked_duration(struct value duration)
 {
-    if (total < INT64_MIN || total > INT64_MAX)
+    static const struct value least = {.size = 145224192, .i = -9223372037};
+    static const struct value greatest = {.size = 854775807, .i = 9223372036};
+    bool too_short = duration.i < least.i || (duration.i == least.i && duration.size < least.size);
+    bool too_long = duration.i > greatest.i ||
+                    (duration.i == greatest.i && duration.size > greatest.size);
+    if (too_short || too_long)
         return cel_error_literal("the duration is longer than 292 years");
-    return time_of(VALUE_DURATION, total);
+    return duration;
 }
 
 struct value cel_timestamp(int64_t seconds, uint32_t rest)
 {
-    return timestamp_of((nanos)seconds * NANOS_PER_SECOND + rest);
+    return checked_timestamp(time_of(VALUE_TIMESTAMP, seconds, rest));
 }
 
-struct value cel_duration(int64_t seconds, int64_t rest)
-{
-    return duration_of((nanos)seconds * NANOS_PER_SECOND + rest);
-}
-
+/* Durations of hosts are made of ms, timestamps are bounded: no sum of seconds overflows. */
 struct value cel_time_add(struct value a, struct value b)
 {
-    nanos sum = nanos_of(a) + nanos_of(b);
+    int64_t rest = (int64_t)a.size + b.size;
     if (a.kind == VALUE_TIMESTAMP || b.kind == VALUE_TIMESTAMP)
-        return timestamp_of(sum);
-    return duration_of(sum);
+        return checked_timestamp(time_of(VALUE_TIMESTAMP, a.i + b.i, rest));
+    return checked_duration(time_of(VALUE_DURATION, a.i + b.i, rest));
 }
 
 struct value cel_time_subtract(struct value a, struct value b)
 {
-    nanos difference = nanos_of(a) - nanos_of(b);
-    return a.kind == b.kind ? duration_of(difference) : timestamp_of(difference);
+    int64_t rest = (int64_t)a.size - b.size;
+    if (a.kind == b.kind)
+        return checked_duration(time_of(VALUE_DURATION, a.i - b.i, rest));
+    return checked_timestamp(time_of(VALUE_TIMESTAMP, a.i - b.i, rest));
 }
 
 /* ---- durations as text ---- */
@@ -156,7 +161,11 @@ bool cel_duration_parse(struct slice text, struct value *duration)
     while (pos < text.size)
         if (!read_part(text, &pos, &total))
             return false;
-    *duration = duration_of(negative ? -total : total);
+    if (negative)
+        total = -total;
+    nanos seconds = total / NANOS_PER_SECOND; /* towards zero; the rest has the same sign */
+    *duration = checked_duration(time_of(VALUE_DURATION, (int64_t)seconds,
+                                         (int64_t)(total - seconds * NANOS_PER_SECOND)));
     return duration->kind != VALUE_ERROR;
 }
 

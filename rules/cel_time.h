@@ -16,9 +16,8 @@ struct value cel_time_add(struct value a, struct value b);
 /* Timestamp - timestamp, timestamp - duration, duration - duration. */
 struct value cel_time_subtract(struct value a, struct value b);
 
-/* Errors where out of range. */
+/* An error where out of range. */
 struct value cel_timestamp(int64_t seconds, uint32_t nanos);
-struct value cel_duration(int64_t seconds, int64_t nanos);
 
 /* "1h30m", "-1.5s", "7d", "0": sums of decimal numbers with units d, h, m, s, ms, us, ns. */
 bool cel_duration_parse(struct slice text, struct value *duration);
