@@ -115,7 +115,6 @@ static inline void scenario_forget_customer(struct scenario_world *world)
     world->customer = NULL;
     signal_list_reset(&world->signals);
     arena_reset(&world->arena);
-    memset(&world->counters, 0, sizeof(world->counters));
 }
 
 static inline void scenario_close(struct scenario_world *world)

@@ -45,6 +45,8 @@ static void test_rows(void **state)
     (void)state;
     scenario_open_files(&world, files, 1, INT64_C(400) * 86400000);
     int failed = scenario_run_all(&world, rows, sizeof(rows) / sizeof(rows[0]));
+    failed +=
+        world.counters.guard_errors + world.counters.action_errors + world.counters.data_errors > 0;
     scenario_close(&world);
     assert_int_equal(failed, 0);
 }

@@ -16,6 +16,8 @@ static int run(const char *file, const struct scenario *table, size_t rows)
     /* Never forgotten: some rows are about years of silence. */
     scenario_open_files(&world, &file, 1, 0);
     int failed = scenario_run_all(&world, table, rows);
+    failed +=
+        world.counters.guard_errors + world.counters.action_errors + world.counters.data_errors > 0;
     scenario_close(&world);
     return failed;
 }
