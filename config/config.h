@@ -57,7 +57,8 @@ struct config {
     size_t property_count;
 
     /* redis */
-    const char *redis_url;      /* redis://[user:password@]host[:port][/db] or unix:///path/to/socket[?db=N] */
+    const char
+        *redis_url; /* redis://[user:password@]host[:port][/db] or unix:///path/to/socket[?db=N] */
     const char *redis_url_file; /* where the url came from, or NULL */
     const char *redis_prefix;
 
@@ -66,7 +67,8 @@ struct config {
     const char *schema_path; /* the file */
     int event_format;        /* enum config_format: msgpack, the only one yet */
 
-    struct config_texts machines; /* paths that can be opened; of defaults and environment without a place in the file */
+    struct config_texts
+        machines; /* paths that can be opened; of defaults and environment without a place in the file */
 
     /* signals */
     int signal_format; /* enum config_format */
@@ -76,8 +78,8 @@ struct config {
     int64_t max_bytes;
 
     const char *instance;
-    bool watch;           /* false: refused otherwise, not in this version */
-    int delivery;         /* 0, exactly_once: refused otherwise */
+    bool watch;   /* false: refused otherwise, not in this version */
+    int delivery; /* 0, exactly_once: refused otherwise */
     int64_t commit_interval_ms;
     int64_t checkpoint_interval_ms; /* >= commit_interval_ms */
 
@@ -99,8 +101,9 @@ struct config {
     const char *path; /* the file itself */
 
     /* private to config/ */
-    const struct yaml_node **nodes; /* what each key of the table was read from, NULL: its default */
-    struct yaml_file **files;       /* owned: the file's tree, and those of environment variables */
+    const struct yaml_node *
+        *nodes;               /* what each key of the table was read from, NULL: its default */
+    struct yaml_file **files; /* owned: the file's tree, and those of environment variables */
     size_t file_count;
     struct arena arena;
 };

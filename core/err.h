@@ -9,10 +9,10 @@ enum err {
     ERR_NONE = 0, /* must stay zero */
     ERR_AGAIN,    /* no room or no answer yet: serve callbacks, then repeat the same call */
     ERR_RETRY,    /* a dependency failed and may heal: back off, redo the batch */
-    ERR_FENCED,   /* somebody else owns this now, or the outcome is unknown: write nothing, recover */
-    ERR_REJECT,   /* this input can never pass: dead-letter it and go on */
-    ERR_CONFIG,   /* wrong usage or configuration: exit code 2 */
-    ERR_FATAL,    /* stop without storing offsets; a person has to look */
+    ERR_FENCED, /* somebody else owns this now, or the outcome is unknown: write nothing, recover */
+    ERR_REJECT, /* this input can never pass: dead-letter it and go on */
+    ERR_CONFIG, /* wrong usage or configuration: exit code 2 */
+    ERR_FATAL,  /* stop without storing offsets; a person has to look */
 };
 
 struct errinfo {

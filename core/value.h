@@ -31,10 +31,11 @@ enum value_kind {
     VALUE_ERROR, /* s: the message, size its length */
 };
 
-enum value_rep {        /* of lists and maps */
-    VALUE_REP_ITEMS = 0, /* items: `size` elements, of a map `size` key/value pairs one after another */
-    VALUE_REP_RAW,       /* s: msgpack of `size` bytes, read where it is used; aux: whose names it has */
-    VALUE_REP_VIEW,      /* view: a container of the record */
+enum value_rep { /* of lists and maps */
+                 VALUE_REP_ITEMS =
+                     0, /* items: `size` elements, of a map `size` key/value pairs one after another */
+                 VALUE_REP_RAW, /* s: msgpack of `size` bytes, read where it is used; aux: whose names it has */
+                 VALUE_REP_VIEW, /* view: a container of the record */
 };
 
 /* Of VALUE_REP_RAW: how keys are found. */
@@ -52,7 +53,8 @@ struct value_view;
 struct value_view_ops {
     size_t (*count)(const struct value_view *view);
     struct value (*at)(const struct value_view *view, size_t index, struct arena *arena);
-    struct value (*key_at)(const struct value_view *view, size_t index, struct arena *arena); /* maps */
+    struct value (*key_at)(const struct value_view *view, size_t index,
+                           struct arena *arena); /* maps */
     /* maps; VALUE_ABSENT where there is none */
     struct value (*find)(const struct value_view *view, struct slice key, struct arena *arena);
 };

@@ -14,7 +14,7 @@
 #include "core/diag.h"
 #include "core/slice.h"
 
-#define YAML_SIZE_MAX (16u << 20)
+#define YAML_SIZE_MAX  (16u << 20)
 #define YAML_NODES_MAX 1000000u
 
 enum yaml_kind { YAML_SCALAR, YAML_SEQUENCE, YAML_MAPPING };
@@ -22,10 +22,10 @@ enum yaml_kind { YAML_SCALAR, YAML_SEQUENCE, YAML_MAPPING };
 struct yaml_node {
     enum yaml_kind kind;
     struct diag_pos at;
-    bool quoted;        /* scalar: '…' or "…" or a block */
-    bool verbatim;      /* scalar: stands in its line byte for byte; for yaml_pos_in() */
-    struct slice text;  /* scalar; NUL-terminated behind the slice */
-    size_t count;       /* elements, or pairs */
+    bool quoted;       /* scalar: '…' or "…" or a block */
+    bool verbatim;     /* scalar: stands in its line byte for byte; for yaml_pos_in() */
+    struct slice text; /* scalar; NUL-terminated behind the slice */
+    size_t count;      /* elements, or pairs */
     const struct yaml_node *const *items; /* sequence: elements; mapping: values */
     const struct yaml_node *const *keys;  /* mapping: keys, always scalars */
 };
