@@ -7,7 +7,7 @@
 #include <librdkafka/rdkafka.h>
 
 #include "cli/demo_world.h"
-#include "core/check.h"
+#include "core/utf8.h"
 
 #define POLL_MAX 20000 /* messages of one look, so that the picture goes on */
 
@@ -50,10 +50,10 @@ static const char *text_of(json_t *object, const char *key)
 static void cart_words(json_t *data, char *out, size_t size)
 {
     json_t *items = json_object_get(data, "items");
-    const char *name = text_of(json_array_get(items, 0), "name");
+    struct slice name = utf8_cut(slice_of(text_of(json_array_get(items, 0), "name")), 60);
     long long count = (long long)json_integer_value(json_object_get(data, "count"));
-    snprintf(out, size, "%lld item%s worth %.2f %s%s%.60s%s", count, count == 1 ? "" : "s", json_number_value(json_object_get(data, "value")),
-             text_of(data, "currency"), *name ? " (" : "", name, *name ? count > 1 ? ", ...)" : ")" : "");
+    snprintf(out, size, "%lld item%s worth %.2f %s%s%.*s%s", count, count == 1 ? "" : "s", json_number_value(json_object_get(data, "value")),
+             text_of(data, "currency"), name.size ? " (" : "", (int)name.size, name.data, name.size ? count > 1 ? ", ...)" : ")" : "");
 }
 
 static void say_cart(const char *type, const char *who, json_t *data, char *out, size_t size)

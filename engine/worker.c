@@ -157,13 +157,12 @@ static void revoked(void *self, bool lost)
 {
     struct worker *worker = self;
 
-    if (worker->phase == WORKER_RUNNING && !lost && flush_drain(worker, DRAIN_MS)) {
-        log_info("worker.revoked", "worker=%u in_order=yes", worker->number);
-    } else if (worker->lane_count > 0) {
+    bool drained = worker->drained || (worker->phase == WORKER_RUNNING && !lost && flush_drain(worker, DRAIN_MS));
+    if (!drained && worker->lane_count > 0) {
         publisher_abandon(&worker->publisher);
         flush_await(worker);
-        log_info("worker.revoked", "worker=%u in_order=no lost=%s", worker->number, lost ? "yes" : "no");
     }
+    log_info("worker.revoked", "worker=%u drained=%s lost=%s", worker->number, drained ? "yes" : "no", lost ? "yes" : "no");
     free_lanes(worker);
     epoch_reset(worker->open);
     worker->in_doubt = false;
@@ -311,6 +310,7 @@ enum err worker_finish(struct worker *worker, int64_t timeout_ms, struct errinfo
         publisher_abandon(&worker->publisher);
     publisher_stop(&worker->publisher); /* it asks the source for its membership */
     flush_await(worker);
+    worker->drained = clean;
     worker->phase = WORKER_UNASSIGNED; /* nothing more is to be made durable */
     source_close(worker->source);
     worker->source = NULL;

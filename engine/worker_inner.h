@@ -58,6 +58,7 @@ struct worker {
     int64_t epoch_opened_ms; /* monotonic */
     enum err fatal;
     struct errinfo fatal_info;
+    bool drained;        /* by worker_finish() */
     atomic_bool stopping;
     struct worker_counters counters;
 };
