@@ -206,6 +206,44 @@ static void test_log_in(void **state)
     cluster_redis_free(redis);
 }
 
+/* docs/redis.md names them. */
+static void test_the_documented_rights_suffice(void **state)
+{
+    struct contract *contract = *state;
+    struct cluster_redis *redis = cluster_redis_start(NULL);
+    char url[128];
+    assert_reply(redis, "OK",
+                 "ACL SETUSER ali on >x ~stagecoach:* -@all +multi +exec +watch +unwatch +hset "
+                 "+hdel +hmget +hgetall +hlen +mset +mget +del +zadd +zrem +zrange "
+                 "+zrangebyscore +zcard +zunionstore +scan +info +select");
+    snprintf(url, sizeof(url), "redis://ali:x@127.0.0.1:%d/1", cluster_redis_port(redis));
+    store_close(contract->store);
+    contract->store = open_at(url);
+    own(contract, 1);
+    const struct checkpoint_record records[] = {record_of("u1", "one", 1000),
+                                                record_of("u2", "two", CUSTOMER_NEVER),
+                                                {.customer = SLICE("u3")}};
+    const struct checkpoint_stat stat = {SLICE("cart/active"), 2};
+    struct checkpoint checkpoint = checkpoint_of(contract, 1, 0);
+    struct checkpoint next = checkpoint_of(contract, 1, 1);
+    checkpoint.timers_reset = true;
+    checkpoint.records = records;
+    checkpoint.record_count = 3;
+    checkpoint.stats = &stat;
+    checkpoint.stat_count = 1;
+    checkpoint.layout_text = SLICE("layout");
+    assert_ok(store_save(contract->store, &checkpoint, &next, &contract_info));
+    assert_string_equal(loaded(contract, 1, "u1"), "one"); /* unwatches */
+    struct store_request request = {
+        .timers_after_ms = INT64_MIN, .timers_until_ms = 9999, .timers_max = 9};
+    assert_ok(try_load(contract, 1, 1, &request));
+    assert_int_equal(request.timer_count, 1);
+    assert_true(next_deadline(contract, 1) == 1000);
+    assert_ok(store_wipe(contract->store, contract->of, 1, &contract_info));
+    assert_false(own(contract, 2).found);
+    cluster_redis_free(redis);
+}
+
 static void test_a_database_that_is_not_there_is_refused(void **state)
 {
     (void)state;
@@ -534,6 +572,7 @@ int main(void)
         CONTRACT_TEST(test_a_server_that_evicts_is_refused_at_each_connect),
         CONTRACT_TEST(test_a_server_that_is_not_there_is_named),
         CONTRACT_TEST(test_log_in),
+        CONTRACT_TEST(test_the_documented_rights_suffice),
         CONTRACT_TEST(test_a_database_that_is_not_there_is_refused),
         CONTRACT_TEST(test_a_replica_is_not_written_to),
         CONTRACT_TEST(test_a_run_time_error_leaves_no_position),
