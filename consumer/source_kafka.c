@@ -19,6 +19,8 @@
 #define COMMITTED_TIMEOUT_MS 2000 /* while offsets of a transaction are pending it is all waited */
 #define SEEK_TIMEOUT_MS      2000
 #define SEEK_PAUSE_MS        1
+#define LEAVE_TIMEOUT_MS     3000
+#define LEAVE_POLL_MS        2
 
 /* A batch that has begun waits so long for more: a worker that keeps up should not be handed messages one by one. */
 #define LINGER_MS 1
@@ -427,14 +429,22 @@ static rd_kafka_resp_err_t seek_once(struct source_kafka *source,
     return code;
 }
 
-/* _STATE: the partition's fetcher has not been started yet, which happens in the background within milliseconds. */
+/*
+ * _STATE: the partition's fetcher has not been started yet, which happens in the background within milliseconds.
+ * _TIMED_OUT: librdkafka 2.0.2 takes the milliseconds of the call for microseconds. Seeking twice does no harm.
+ */
+static bool is_early(rd_kafka_resp_err_t code)
+{
+    return code == RD_KAFKA_RESP_ERR__STATE || code == RD_KAFKA_RESP_ERR__TIMED_OUT;
+}
+
 static rd_kafka_resp_err_t seek(struct source_kafka *source, rd_kafka_topic_partition_list_t *list)
 {
     const struct timespec pause = {0, SEEK_PAUSE_MS * 1000000};
     struct clock clock = clock_system();
     int64_t end_ms = clock_monotonic_ms(&clock) + SEEK_TIMEOUT_MS;
     rd_kafka_resp_err_t code = seek_once(source, list);
-    while (code == RD_KAFKA_RESP_ERR__STATE && clock_monotonic_ms(&clock) < end_ms) {
+    while (is_early(code) && clock_monotonic_ms(&clock) < end_ms) {
         nanosleep(&pause, NULL);
         code = seek_once(source, list);
     }
@@ -563,12 +573,33 @@ static enum err read_log(struct source *base, struct topic_partition log, void *
 
 /* --- Opening and closing -------------------------------------------------------------------------- */
 
+/*
+ * A static member that just closes is waited for until its session has run out. Unsubscribing sends a LeaveGroup,
+ * but only while the consumer is not being closed: so the revocation is served first, until the membership is over.
+ */
+static void leave_group(struct source_kafka *source)
+{
+    struct clock clock = clock_system();
+    int64_t end_ms = clock_monotonic_ms(&clock) + LEAVE_TIMEOUT_MS;
+    struct buf bytes;
+    buf_init(&bytes);
+    membership_add(source->rk, &bytes);
+    rd_kafka_unsubscribe(source->rk);
+    while (bytes.size > 0 && clock_monotonic_ms(&clock) < end_ms) {
+        rd_kafka_message_t *message = rd_kafka_consume_queue(source->queue, LEAVE_POLL_MS);
+        if (message)
+            rd_kafka_message_destroy(message);
+        buf_reset(&bytes);
+        membership_add(source->rk, &bytes);
+    }
+    buf_fini(&bytes);
+}
+
 static void close_consumer(struct source_kafka *source)
 {
     if (source->subscribed) {
-        /* A static member that just closes is waited for until its session has run out. */
-        rd_kafka_unsubscribe(source->rk);
-        rd_kafka_consumer_close(source->rk);
+        leave_group(source);
+        rd_kafka_consumer_close(source->rk); /* waits for the broker's answer */
     }
     for (size_t i = 0; i < source->topic_count; i++) {
         if (source->topics[i].handle)
