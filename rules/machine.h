@@ -187,6 +187,7 @@ struct machine {
     struct emit *emits; /* all of them */
     bool has_any;       /* a '*' anywhere */
     bool has_timers;
+    bool has_yaml_errors; /* while loading */
 };
 
 struct rules {

@@ -355,11 +355,27 @@ static void read_keyed(struct loader *loader, const struct yaml_node *node, cons
     }
 }
 
+/* `count: { window: … }`: a window counts moments, not texts. */
+static bool names_window(struct loader *loader, const struct yaml_node *node)
+{
+    for (size_t i = 0; i < node->count; i++) {
+        int32_t variable = load_find_variable(loader->machine, node->keys[i]->text);
+        if (variable < 0 || type_of(loader, (uint32_t)variable) != LAYOUT_WINDOW)
+            continue;
+        diag_error(loader->diag, node->keys[i]->at, "'%s' is a window: write 'count: %s'",
+                   node->keys[i]->text.data, node->keys[i]->text.data);
+        return true;
+    }
+    return false;
+}
+
 static void read_count(struct loader *loader, const struct yaml_node *node, struct action action,
                        struct action_list *list)
 {
     if (node->kind == YAML_MAPPING) {
         action.verb = VERB_COUNT_KEY;
+        if (names_window(loader, node))
+            return;
         read_keyed(loader, node, "count", LAYOUT_COUNTER, action, list);
         return;
     }
@@ -447,7 +463,7 @@ static void read_block(struct loader *loader, const struct yaml_node *node,
                                        "clear", "emit",     NULL};
     if (!load_mapping(loader, node, "the actions"))
         return;
-    load_keys(loader, node, "the actions", keys);
+    load_keys(loader, node, "an action", keys);
     struct action_list list = {0};
     for (size_t i = 0; i < node->count; i++) {
         if (slice_is(node->keys[i]->text, "guard"))

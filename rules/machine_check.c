@@ -131,7 +131,7 @@ static void check_timers(struct loader *loader)
     }
 }
 
-static void check_windows(struct loader *loader)
+void load_check_windows(struct loader *loader)
 {
     const struct machine *machine = loader->machine;
     for (uint32_t i = 0; i < machine->variable_count; i++)
@@ -145,7 +145,6 @@ void load_check_machine(struct loader *loader)
 {
     check_reached(loader);
     check_timers(loader);
-    check_windows(loader);
 }
 
 /* ---- signals between machines */

@@ -123,6 +123,7 @@ static void load_head(struct loader *loader, const char *path)
                                        "observe",          "on",          "initial", "states",
                                        "emit_transitions", NULL};
     struct rules *rules = loader->rules;
+    size_t errors = loader->diag->error_count;
     struct yaml_file *file = yaml_load(path, loader->diag);
     if (!file)
         return;
@@ -130,7 +131,9 @@ static void load_head(struct loader *loader, const char *path)
     rules->files[index] = file;
     struct machine *machine = &rules->machines[index];
     loader->machine = machine;
-    *machine = (struct machine){.root = yaml_root(file), .file = path};
+    *machine = (struct machine){.root = yaml_root(file),
+                                .file = path,
+                                .has_yaml_errors = loader->diag->error_count > errors};
     const struct yaml_node *root = machine->root;
     rules->machine_count++; /* so that the file is freed whatever comes */
     if (!load_mapping(loader, root, "a machine's file")) {
@@ -169,9 +172,13 @@ static void load_body(struct loader *loader, uint32_t index)
     if (!loader->machine->root)
         return;
     loader->machine->is_watched = asks_for_changes(yaml_source(rules->files[index]));
+    size_t errors = loader->diag->error_count;
     load_states(loader);
     load_cooldowns(loader);
-    load_check_machine(loader);
+    load_check_windows(loader);
+    /* What is missing because of a mistake would look like another one. */
+    if (loader->diag->error_count == errors)
+        load_check_machine(loader);
 }
 
 static void add_yaml(struct buf *out, const struct yaml_node *node)

@@ -95,6 +95,7 @@ void load_state_names(struct loader *loader);
 void load_states(struct loader *loader);
 
 /* ---- machine_check.c: what can be said of the whole */
+void load_check_windows(struct loader *loader);
 void load_check_machine(struct loader *loader);
 void load_check_signals(struct loader *loader);
 

@@ -44,7 +44,9 @@ static void read_transition(struct loader *loader, const struct yaml_node *node,
     if (node->kind == YAML_SCALAR) {
         if (node->text.size == 0)
             diag_error(loader->diag, node->at,
-                       "this transition is empty: name a state, or write {} for 'do nothing'");
+                       "this transition is empty: name a state, or write {} for 'do nothing'; "
+                       "within { } several names "
+                       "are quoted: 'a, b'");
         else
             read_target(loader, node, transition);
         return;
@@ -317,8 +319,12 @@ void load_state_names(struct loader *loader)
         diag_error(loader->diag, machine->root->at, "the machine has no 'states'");
         return;
     }
-    if (!load_mapping(loader, states, "'states'"))
+    if (states->kind != YAML_MAPPING || states->count == 0) {
+        diag_error(loader->diag, states->at,
+                   "'states' must be a mapping with at least one state, not %s",
+                   states->kind == YAML_MAPPING ? "an empty one" : load_kind(states));
         return;
+    }
     size_t count = states->count;
     if (count > MACHINE_STATES_MAX) {
         diag_error(loader->diag, states->at, "a machine has at most %d states, this one has %zu",
@@ -390,6 +396,8 @@ static void read_initial(struct loader *loader)
         return;
     }
     struct transition transition = {0};
+    if (machine->state_count == 0)
+        return; /* that has been said */
     read_target(loader, node, &transition);
     machine->initial = transition.target;
 }

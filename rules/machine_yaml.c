@@ -80,7 +80,7 @@ bool load_is_name(struct loader *loader, const struct yaml_node *node, const cha
                   const char *also)
 {
     if (node->kind != YAML_SCALAR || node->text.size == 0) {
-        diag_error(loader->diag, node->at, "%s must be a name, not %s", what, load_kind(node));
+        diag_error(loader->diag, node->at, "%s needs a name, not %s", what, load_kind(node));
         return false;
     }
     struct slice text = node->text;
@@ -177,8 +177,10 @@ struct expression load_expression(struct loader *loader, const struct yaml_node 
     }
     size_t blanks = strspn(node->text.data, " \t\r\n");
     if (blanks == node->text.size) {
-        diag_error(loader->diag, node->at,
-                   "%s is empty: write an expression; an empty text is \"''\"", what);
+        if (!loader->machine->has_yaml_errors ||
+            node->quoted) /* a tag has been reported, and took the text along */
+            diag_error(loader->diag, node->at,
+                       "%s is empty: write an expression; an empty text is \"''\"", what);
         return none;
     }
     struct cel_problem problems[PROBLEMS_MAX];
