@@ -47,7 +47,10 @@ static bool is_section(struct slice name)
     return false;
 }
 
-/* The names that may stand in a section, or, with an empty one, at the top; a section's name comes once. */
+/*
+ * The names that may stand in a section, or, with an empty one, at the top; a section's name comes
+ * once.
+ */
 static size_t names_in(struct config *config, struct slice section, const char **names)
 {
     size_t count = 0;
@@ -192,7 +195,10 @@ static struct config *config_new(const char *path)
     return config;
 }
 
-/* Takes `file`. Everything is looked at even when something is wrong, so that one run finds all mistakes. */
+/*
+ * Takes `file`. Everything is looked at even when something is wrong, so that one run finds all
+ * mistakes.
+ */
 static struct config *load(const char *path, struct yaml_file *file, struct diag *diag,
                            size_t errors_before)
 {

@@ -1,12 +1,13 @@
 /*
  * config/config.h - the main configuration: one YAML file, each key also an environment variable.
  *
- * config/config_table.h has the keys with type, default, bounds and help; config/stagecoach.yaml shows them all.
- * `kafka.brokers` is overridden by STAGECOACH_KAFKA_BROKERS, and so on; a list is separated by commas (or written as YAML,
- * `[a, b]`), a map is written as YAML. An empty variable counts as unset.
+ * config/config_table.h has the keys with type, default, bounds and help; config/stagecoach.yaml
+ * shows them all. `kafka.brokers` is overridden by STAGECOACH_KAFKA_BROKERS, and so on; a list is
+ * separated by commas (or written as YAML, `[a, b]`), a map is written as YAML. An empty variable
+ * counts as unset.
  *
- * Ownership: all texts and positions live in the configuration, until config_free(). Immutable once loaded, so all
- * threads share it.
+ * Ownership: all texts and positions live in the configuration, until config_free().
+ * Threads:   immutable once loaded, so all threads share it.
  */
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
@@ -67,8 +68,8 @@ struct config {
     const char *schema_path; /* the file */
     int event_format;        /* enum config_format: msgpack, the only one yet */
 
-    struct config_texts
-        machines; /* paths that can be opened; of defaults and environment without a place in the file */
+    /* Paths to open. Those of defaults and variables have no place in the file. */
+    struct config_texts machines;
 
     /* signals */
     int signal_format; /* enum config_format */
@@ -117,7 +118,10 @@ struct config *config_parse(const char *path, struct slice text, struct diag *di
 /* Accepts NULL. */
 void config_free(struct config *config);
 
-/* Where the value of a key, such as "signals.topics", stands; the file as a whole where it is a default. */
+/*
+ * Where the value of a key, such as "signals.topics", stands; the file as a whole where it is a
+ * default.
+ */
 struct diag_pos config_pos(const struct config *config, const char *key);
 
 /* The configuration in force as YAML, passwords hidden. */

@@ -76,7 +76,10 @@ const struct yaml_node *config_environment_node(struct loader *loader, const str
     return config_text_node(loader, key, name, text);
 }
 
-/* Other variables may begin with our name for other reasons: only those that look like a slip are mentioned. */
+/*
+ * Other variables may begin with our name for other reasons: only those that look like a slip are
+ * mentioned.
+ */
 static void check_variable(struct loader *loader, const char *entry, const char *const *names)
 {
     struct slice name = {entry, strcspn(entry, "=")};

@@ -1,5 +1,6 @@
 /*
- * config/config_loader.h - what the files of config/ share while a configuration is loaded. Private to config/.
+ * config/config_loader.h - what the files of config/ share while a configuration is loaded.
+ * Private to config/.
  */
 #ifndef CONFIG_CONFIG_LOADER_H
 #define CONFIG_CONFIG_LOADER_H
@@ -26,10 +27,16 @@ const struct yaml_node *config_own(struct config *config, struct yaml_file *file
 void config_value_read(struct loader *loader, const struct config_key *key,
                        const struct yaml_node *node);
 
-/* The text of a scalar that is not null; NULL, and reported as a mistake of `name`, where it is anything else. */
+/*
+ * The text of a scalar that is not null; NULL, and reported as a mistake of `name`, where it is
+ * anything else.
+ */
 const char *config_text_read(struct loader *loader, const char *name, const struct yaml_node *node);
 
-/* Whether `text` can be a Kafka topic's name: 1 to 249 letters, digits, `.`, `_`, `-`, but neither `.` nor `..`. */
+/*
+ * Whether `text` can be a Kafka topic's name: 1 to 249 letters, digits, `.`, `_`, `-`, but neither
+ * `.` nor `..`.
+ */
 bool config_topic_is_valid(const char *text);
 
 /* ---- config_property.c ---- */
@@ -38,7 +45,9 @@ void config_properties_read(struct loader *loader, const struct yaml_node *node)
 
 /* ---- config_secret.c ---- */
 
-/* What a secret's file holds, without the line's end. NULL, and reported, where it can't be read. */
+/*
+ * What a secret's file holds, without the line's end. NULL, and reported, where it can't be read.
+ */
 const char *config_secret_read(struct loader *loader, const char *path, struct diag_pos at);
 
 /* ---- config_url.c ---- */
@@ -51,7 +60,10 @@ bool config_url_password(const char *url, size_t *start, size_t *size);
 
 /* ---- config_environment.c ---- */
 
-/* `text` as a value of `key`: a list or map is read as YAML, or, of a list, as texts between commas. */
+/*
+ * `text` as a value of `key`: a list or map is read as YAML, or, of a list, as texts between
+ * commas.
+ */
 const struct yaml_node *config_text_node(struct loader *loader, const struct config_key *key,
                                          const char *name, const char *text);
 

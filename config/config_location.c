@@ -6,8 +6,8 @@
 #include "config/config_loader.h"
 
 /*
- * Where shipped files are: beside the configuration, installed, or in the source tree of a build that is not
- * installed. In this order, so that what lies beside the configuration always wins.
+ * Where shipped files are: beside the configuration, installed, or in the source tree of a build
+ * that is not installed. In this order, so that what lies beside the configuration always wins.
  */
 static const char *const shipped_folders[] = {
     STAGECOACH_DATA_DIR,

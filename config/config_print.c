@@ -191,7 +191,10 @@ static void add_value(struct buf *out, const struct config *config, const struct
     }
 }
 
-/* The name that the key has in its section, after the section's line where it is the first one there. */
+/*
+ * The name that the key has in its section, after the section's line where it is the first one
+ * there.
+ */
 static const char *add_section(struct buf *out, const char *path, const char *previous)
 {
     const char *dot = strchr(path, '.');

@@ -6,7 +6,10 @@
 
 #define SECRET_SIZE_MAX (64u << 10)
 
-/* The bytes read, or -1 with errno. A byte more than allowed is asked for, to see that it is too large. */
+/*
+ * The bytes read, or -1 with errno. A byte more than allowed is asked for, to see that it is too
+ * large.
+ */
 static long read_file(const char *path, char *out)
 {
     FILE *in = fopen(path, "rbe");

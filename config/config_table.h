@@ -1,8 +1,8 @@
 /*
  * config/config_table.h - every key of the configuration: type, default, bounds, help.
  *
- * The one list of them: read by the loader, by --help and the manual page, and by the tests, which compare
- * config/stagecoach.yaml with it.
+ * The one list of them: read by the loader, by --help and the manual page, and by the tests, which
+ * compare config/stagecoach.yaml with it.
  */
 #ifndef CONFIG_CONFIG_TABLE_H
 #define CONFIG_CONFIG_TABLE_H
@@ -10,21 +10,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum config_type {              /* the field of struct config that it fills */
-                   CONFIG_TEXT, /* const char *: min to max bytes */
-                   CONFIG_NAME, /* const char *: letters, digits, `.`, `_`, `-`; min to max of them */
-                   CONFIG_CHOICE,      /* int: index into `choices` */
-                   CONFIG_BOOL,        /* bool */
-                   CONFIG_INT,         /* int64_t: min to max */
-                   CONFIG_DURATION,    /* int64_t in ms: min to max */
-                   CONFIG_WORKERS,     /* int64_t: `auto`, or min to max */
-                   CONFIG_TOPICS,      /* struct config_texts */
-                   CONFIG_PATHS,       /* struct config_texts */
-                   CONFIG_REDIS_URL,   /* const char * */
-                   CONFIG_SECRET_FILE, /* const char *: its path */
-                   CONFIG_PROPERTIES,  /* properties, property_count */
-                   CONFIG_ROUTES,      /* routes, route_count */
-                   CONFIG_NODE,        /* const struct yaml_node *: a mapping, for others to read */
+/* What a key's text is, and the field of struct config that it fills. */
+enum config_type {
+    CONFIG_TEXT,        /* const char *: min to max bytes */
+    CONFIG_NAME,        /* const char *: min to max letters, digits, `.`, `_`, `-` */
+    CONFIG_CHOICE,      /* int: index into `choices` */
+    CONFIG_BOOL,        /* bool */
+    CONFIG_INT,         /* int64_t: min to max */
+    CONFIG_DURATION,    /* int64_t in ms: min to max */
+    CONFIG_WORKERS,     /* int64_t: `auto`, or min to max */
+    CONFIG_TOPICS,      /* struct config_texts */
+    CONFIG_PATHS,       /* struct config_texts */
+    CONFIG_REDIS_URL,   /* const char * */
+    CONFIG_SECRET_FILE, /* const char *: its path */
+    CONFIG_PROPERTIES,  /* properties, property_count */
+    CONFIG_ROUTES,      /* routes, route_count */
+    CONFIG_NODE,        /* const struct yaml_node *: a mapping, for others to read */
 };
 
 struct config_key {

@@ -68,7 +68,10 @@ void arena_reset(struct arena *arena)
     arena->total_size = 0;
 }
 
-/* Makes `current` a block with `size` bytes free: the next one if it is large enough, else a new one before it. */
+/*
+ * Makes `current` a block with `size` bytes free: the next one if it is large enough, else a new
+ * one before it.
+ */
 static void advance(struct arena *arena, size_t size)
 {
     struct arena_block *current = arena->current;

@@ -2,8 +2,8 @@
  * core/arena.h - memory of one batch, given back all at once.
  *
  * Blocks double from `ARENA_BLOCK_MIN` and are kept over a reset, so that the steady path does not
- * allocate. Under AddressSanitizer every allocation is a block of its own, so that overruns are seen.
- * Out of memory stops the process. One thread at a time.
+ * allocate. Under AddressSanitizer every allocation is a block of its own, so that overruns are
+ * seen. Out of memory stops the process. One thread at a time.
  */
 #ifndef CORE_ARENA_H
 #define CORE_ARENA_H

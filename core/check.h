@@ -1,5 +1,6 @@
 /*
- * core/check.h - our own broken promises. Stays on in release builds: a wrong offset must never be stored.
+ * core/check.h - our own broken promises. Stays on in release builds: a wrong offset must never be
+ * stored.
  */
 #ifndef CORE_CHECK_H
 #define CORE_CHECK_H

@@ -1,6 +1,6 @@
 /*
- * core/clock.h - the seam to time. Nothing below cli/ reads the time in another way, so that tests and the
- * simulator own it.
+ * core/clock.h - the seam to time. Nothing below cli/ reads the time in another way, so that tests
+ * and the simulator own it.
  */
 #ifndef CORE_CLOCK_H
 #define CORE_CLOCK_H

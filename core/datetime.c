@@ -66,8 +66,8 @@ static unsigned two_digits(const char *text)
 }
 
 /*
- * As datetime_days_from_civil(), in 32 bits and without a sign. Years count from March, and 400 more of them keep
- * January of the year 0 positive.
+ * As datetime_days_from_civil(), in 32 bits and without a sign. Years count from March, and 400
+ * more of them keep January of the year 0 positive.
  */
 static int64_t days_of_date(unsigned year, unsigned month, unsigned day)
 {
@@ -105,9 +105,10 @@ static const struct pattern day_hour_minute = {
 };
 
 /*
- * Matches all eight bytes at once. Behind the XOR a digit is 0 to 9 and a separator 0, and adding 6 or 15 carries
- * into the upper half of every byte that is more. (A carry into the next byte comes only from one whose own upper
- * half is refused already.) Byte i of *pairs is then the number that bytes i and i + 1 are.
+ * Matches all eight bytes at once. Behind the XOR a digit is 0 to 9 and a separator 0, and adding
+ * 6 or 15 carries into the upper half of every byte that is more. (A carry into the next byte
+ * comes only from one whose own upper half is refused already.) Byte i of *pairs is then the
+ * number that bytes i and i + 1 are.
  */
 static bool match(const char *text, const struct pattern *pattern, uint64_t *pairs)
 {

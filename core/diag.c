@@ -155,8 +155,8 @@ static size_t smallest(size_t a, size_t b, size_t c)
 }
 
 /*
- * Insertions, deletions, replacements and swaps of neighbours that turn one name into the other, whatever the case
- * of their letters. Three rows of the usual matrix are enough.
+ * Insertions, deletions, replacements and swaps of neighbours that turn one name into the other,
+ * whatever the case of their letters. Three rows of the usual matrix are enough.
  */
 static size_t edit_distance(const char *a, size_t a_size, const char *b, size_t b_size)
 {

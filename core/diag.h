@@ -1,5 +1,6 @@
 /*
- * core/diag.h - what is wrong in files that people write: FILE:LINE:COLUMN: what, and what would be right.
+ * core/diag.h - what is wrong in files that people write: FILE:LINE:COLUMN: what, and what would
+ * be right.
  *
  * All mistakes of one run are collected, then printed in the order of file, line and column.
  */
@@ -37,6 +38,8 @@ void diag_warning(struct diag *diag, struct diag_pos at, const char *format, ...
 /* Sorts by file (in the order of first mention), line and column, and prints a line each. */
 void diag_print(struct diag *diag, FILE *out);
 
-/* Of `count` names the nearest to a misspelt one, or NULL where none is near. For "did you mean". */
+/*
+ * Of `count` names the nearest to a misspelt one, or NULL where none is near. For "did you mean".
+ */
 const char *diag_nearest(const char *wrong, const char *const *names, size_t count);
 #endif

@@ -1,5 +1,6 @@
 /*
- * core/hash.h - XXH3-64. Stored in records and in dead letters, so the function is part of the format.
+ * core/hash.h - XXH3-64. Stored in records and in dead letters, so the function is part of the
+ * format.
  */
 #ifndef CORE_HASH_H
 #define CORE_HASH_H

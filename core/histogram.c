@@ -25,7 +25,10 @@ static uint64_t bucket_last(size_t bucket)
     return (step << shift) + ((UINT64_C(1) << shift) - 1);
 }
 
-/* Relaxed: a counter is read whole, and nothing is ordered by it. One writer, so no read-modify-write. */
+/*
+ * Relaxed: a counter is read whole, and nothing is ordered by it. One writer, so no read-modify-
+ * write.
+ */
 static void store(uint64_t *counter, uint64_t value)
 {
     __atomic_store_n(counter, value, __ATOMIC_RELAXED);

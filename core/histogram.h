@@ -1,6 +1,7 @@
 /*
- * core/histogram.h - latencies in buckets of at most 1/32 relative error, fixed size, no allocation.
- * One writer; a reader on another thread sees each counter whole, not all of one moment.
+ * core/histogram.h - latencies in buckets of at most 1/32 relative error, fixed size, no
+ * allocation. One writer; a reader on another thread sees each counter whole, not all of one
+ * moment.
  */
 #ifndef CORE_HISTOGRAM_H
 #define CORE_HISTOGRAM_H

@@ -30,7 +30,10 @@ static void replace_control_characters(char *text)
     }
 }
 
-/* The time is read here and not from a clock seam: lines are for people, and results do not depend on them. */
+/*
+ * The time is read here and not from a clock seam: lines are for people, and results do not depend
+ * on them.
+ */
 static void format_now(char out[32])
 {
     struct timespec now;
@@ -59,7 +62,10 @@ void log_write(enum log_level level, const char *event, const char *format, ...)
     replace_control_characters(line);
     size_t size = strlen(line);
     line[size++] = '\n';
-    /* One write, so that lines of several threads do not mix; a stderr that is gone is nobody's error. */
+    /*
+     * One write, so that lines of several threads do not mix; a stderr that is gone is nobody's
+     * error.
+     */
     ssize_t written = write(STDERR_FILENO, line, size);
     (void)written;
 }

@@ -371,8 +371,9 @@ static bool skip_header(struct mp *mp, unsigned class, unsigned char mark, uint6
 }
 
 /*
- * Bytes of a run of values that are skipped by their first byte alone: most of a message. In its own loop, with
- * the position in a register. Stops in front of anything else, and where a value would end behind the message.
+ * Bytes of a run of values that are skipped by their first byte alone: most of a message. In its
+ * own loop, with the position in a register. Stops in front of anything else, and where a value
+ * would end behind the message.
  */
 static uint64_t skip_plain(struct mp *mp, uint64_t values)
 {

@@ -1,8 +1,8 @@
 /*
  * core/mp.h - a cursor over msgpack: reads in place, copies nothing, trusts no count.
  *
- * Writing is msgpack-c's (into core/buf.h). Every read checks the bytes that are left, so a cursor never
- * leaves its slice; after a failed read the cursor is useless.
+ * Writing is msgpack-c's (into core/buf.h). Every read checks the bytes that are left, so a cursor
+ * never leaves its slice; after a failed read the cursor is useless.
  */
 #ifndef CORE_MP_H
 #define CORE_MP_H
@@ -54,7 +54,10 @@ static inline struct mp mp_of(struct slice bytes)
 /* The next token. A count larger than the bytes left can hold is refused here. */
 bool mp_read(struct mp *mp, struct mp_token *token);
 
-/* Skips one whole value. Levels are maps and arrays inside each other: at most `depth_max` (<= MP_DEPTH_MAX). */
+/*
+ * Skips one whole value. Levels are maps and arrays inside each other: at most `depth_max` (<=
+ * MP_DEPTH_MAX).
+ */
 bool mp_skip(struct mp *mp, int depth_max);
 
 /* One whole value as it stands; moves behind it. */
@@ -69,7 +72,10 @@ bool mp_timestamp(const struct mp_token *token, int64_t *seconds, uint32_t *nano
 /* The value of a text key in a map; of a key that is there twice the last. False where absent. */
 bool mp_map_find(struct slice map, struct slice key, struct slice *value);
 
-/* As JSON text: bin as base64, ext as null (timestamps as RFC 3339 text), NaN and infinities as null; keys that are
- * not text as their JSON in quotes. What is not well-formed is null as a whole. */
+/*
+ * As JSON text: bin as base64, ext as null (timestamps as RFC 3339 text), NaN and infinities as
+ * null; keys that are not text as their JSON in quotes. What is not well-formed is null as a
+ * whole.
+ */
 void mp_to_json(struct slice value, struct buf *out);
 #endif

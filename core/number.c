@@ -8,7 +8,10 @@
 #include "core/buf.h"
 #include "core/check.h"
 
-/* Reading and writing by strtod() and snprintf() rely on the "C" locale; the program never sets another. */
+/*
+ * Reading and writing by strtod() and snprintf() rely on the "C" locale; the program never sets
+ * another.
+ */
 
 #define EXACT_INT_MAX  INT64_C(9007199254740992) /* 2^53: every integer up to here is a double */
 #define EXACT_POWER_10 22 /* and 10^22 is the greatest power of ten that is one */
@@ -214,9 +217,9 @@ int number_format_int(int64_t value, char out[32])
 }
 
 /*
- * Prices and the like: at most 15 digits, of which a few are behind the point. n / 10^k with both exact
- * is rounded once, as reading the text would be, so equality proves that the text reads back.
- * The first k that fits has the fewest digits. Returns 0 where it does not apply.
+ * Prices and the like: at most 15 digits, of which a few are behind the point. n / 10^k with both
+ * exact is rounded once, as reading the text would be, so equality proves that the text reads
+ * back. The first k that fits has the fewest digits. Returns 0 where it does not apply.
  */
 static int format_short_fraction(double value, char *out)
 {
@@ -269,8 +272,8 @@ static bool reads_back(const char *text, double value)
 }
 
 /*
- * At a power of two the doubles above are twice as far apart as those below. So a text of 16 digits may
- * read back although the nearest one, on the near side, does not: the next one up.
+ * At a power of two the doubles above are twice as far apart as those below. So a text of 16
+ * digits may read back although the nearest one, on the near side, does not: the next one up.
  */
 static bool try_next_up(double value, char *text)
 {
@@ -288,8 +291,8 @@ static bool try_next_up(double value, char *text)
 }
 
 /*
- * The fewest digits that read back. Every text of up to 15 digits survives the way through a normal double,
- * so there the search starts at 15; a subnormal has fewer digits.
+ * The fewest digits that read back. Every text of up to 15 digits survives the way through a
+ * normal double, so there the search starts at 15; a subnormal has fewer digits.
  */
 static struct decimal shortest_decimal(double value)
 {

@@ -10,8 +10,8 @@
 #include "core/slice.h"
 
 /*
- * JSON's number grammar, ASCII white space around it trimmed. An integer that fits gives is_int; all else
- * a double. False where it is not a number, or is not finite as a double.
+ * JSON's number grammar, ASCII white space around it trimmed. An integer that fits gives is_int;
+ * all else a double. False where it is not a number, or is not finite as a double.
  */
 struct number {
     bool is_int;
@@ -20,7 +20,10 @@ struct number {
 };
 bool number_parse(struct slice text, struct number *number);
 
-/* The shortest text that reads back the same; whole numbers without `.0`. Finite only. Returns the length. */
+/*
+ * The shortest text that reads back the same; whole numbers without `.0`. Finite only. Returns the
+ * length.
+ */
 int number_format_double(double value, char out[32]);
 int number_format_int(int64_t value, char out[32]);
 int number_format_uint(uint64_t value, char out[32]);

@@ -7,7 +7,10 @@ static bool is_continuation(unsigned char c)
     return (c & 0xC0) == 0x80;
 }
 
-/* The second byte is what tells overlong forms, surrogates and too large code points (RFC 3629, section 4). */
+/*
+ * The second byte is what tells overlong forms, surrogates and too large code points (RFC 3629,
+ * section 4).
+ */
 static bool second_is_valid(unsigned char first, unsigned char second)
 {
     switch (first) {

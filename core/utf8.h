@@ -18,7 +18,9 @@ size_t utf8_sequence(const char *data, size_t size);
 /* The longest beginning of at most `size_max` bytes that ends between two characters. */
 struct slice utf8_cut(struct slice text, size_t size_max);
 
-/* Decodes the character at *pos and moves *pos behind it. The text must be valid and *pos < size. */
+/*
+ * Decodes the character at *pos and moves *pos behind it. The text must be valid and *pos < size.
+ */
 uint32_t utf8_next(struct slice text, size_t *pos);
 
 /* Writes 1 to 4 bytes, returns how many. */

@@ -37,7 +37,10 @@ static struct value value_of_text(struct slice text)
     return utf8_valid(text) ? value_string(text) : value_error("text is not valid UTF-8");
 }
 
-/* Other extensions, and timestamps outside of the years 1 to 9999, are nothing that a rule could read. */
+/*
+ * Other extensions, and timestamps outside of the years 1 to 9999, are nothing that a rule could
+ * read.
+ */
 static struct value value_of_ext(const struct mp_token *token)
 {
     int64_t seconds;

@@ -1,8 +1,8 @@
 /*
  * core/value.h - one value, as the decoder finds it, the record keeps it and CEL computes with it.
  *
- * 16 bytes, passed by value; text, lists and maps are borrowed from where they lie: the message, the
- * record, the program's constants or an arena.
+ * 16 bytes, passed by value; text, lists and maps are borrowed from where they lie: the message,
+ * the record, the program's constants or an arena.
  */
 #ifndef CORE_VALUE_H
 #define CORE_VALUE_H
@@ -31,11 +31,12 @@ enum value_kind {
     VALUE_ERROR, /* s: the message, size its length */
 };
 
-enum value_rep { /* of lists and maps */
-                 VALUE_REP_ITEMS =
-                     0, /* items: `size` elements, of a map `size` key/value pairs one after another */
-                 VALUE_REP_RAW, /* s: msgpack of `size` bytes, read where it is used; aux: whose names it has */
-                 VALUE_REP_VIEW, /* view: a container of the record */
+/* Of lists and maps. */
+enum value_rep {
+    /* items: `size` elements, of a map `size` key/value pairs one after another */
+    VALUE_REP_ITEMS = 0,
+    VALUE_REP_RAW,  /* s: msgpack of `size` bytes, read where it is used; aux: how keys are found */
+    VALUE_REP_VIEW, /* view: a container of the record */
 };
 
 /* Of VALUE_REP_RAW: how keys are found. */
@@ -116,7 +117,9 @@ struct value value_timestamp_ms(int64_t ms);
 int64_t value_timestamp_to_ms(struct value timestamp); /* of a timestamp or a duration; floored */
 struct value value_duration_ms(int64_t ms);
 
-/* One msgpack value as a value: scalars read, arrays and maps left RAW (with `raw` as aux), ext timestamps
- * as timestamps, other ext as null. Invalid UTF-8 in text gives VALUE_ERROR. */
+/*
+ * One msgpack value as a value: scalars read, arrays and maps left RAW (with `raw` as aux), ext
+ * timestamps as timestamps, other ext as null. Invalid UTF-8 in text gives VALUE_ERROR.
+ */
 struct value value_of_msgpack(struct slice msgpack, enum value_raw raw);
 #endif

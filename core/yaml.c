@@ -210,8 +210,9 @@ static bool build_children(struct builder *builder, const yaml_node_t *raw, stru
 }
 
 /*
- * NULL where no tree can be made. The recursion is as deep as the text is nested (YAML_DEPTH_MAX): an alias
- * stands behind its anchor, whose node has been built by then, or is open, which is a cycle.
+ * NULL where no tree can be made. The recursion is as deep as the text is nested (YAML_DEPTH_MAX):
+ * an alias stands behind its anchor, whose node has been built by then, or is open, which is a
+ * cycle.
  */
 static const struct seen *build(struct builder *builder, int number)
 {

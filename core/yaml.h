@@ -1,9 +1,10 @@
 /*
  * core/yaml.h - a YAML file as a tree with positions, by libyaml's document API.
  *
- * Anchors and aliases are allowed (an alias is the same node). Reported as errors with their place: what libyaml
- * refuses, a duplicate key, a merge key `<<`, a tag, a second document, a cyclic alias, more than
- * YAML_NODES_MAX nodes after aliases are followed, a file larger than YAML_SIZE_MAX bytes.
+ * Anchors and aliases are allowed (an alias is the same node). Reported as errors with their
+ * place: what libyaml refuses, a duplicate key, a merge key `<<`, a tag, a second document, a
+ * cyclic alias, more than YAML_NODES_MAX nodes after aliases are followed, a file larger than
+ * YAML_SIZE_MAX bytes.
  */
 #ifndef CORE_YAML_H
 #define CORE_YAML_H
@@ -33,9 +34,10 @@ struct yaml_node {
 struct yaml_file;
 
 /*
- * NULL where the file can't be read or is no YAML; what was wrong is in `diag`. A tag, a duplicate key, a merge
- * key and a key that is no text are errors in `diag` too, but the tree is given, without the refused pairs, so
- * that one run finds all mistakes: look at diag->error_count as well. Free with yaml_free().
+ * NULL where the file can't be read or is no YAML; what was wrong is in `diag`. A tag, a duplicate
+ * key, a merge key and a key that is no text are errors in `diag` too, but the tree is given,
+ * without the refused pairs, so that one run finds all mistakes: look at diag->error_count as
+ * well. Free with yaml_free().
  */
 struct yaml_file *yaml_load(const char *path, struct diag *diag);
 
@@ -56,13 +58,15 @@ static inline void yaml_free(struct yaml_file *file)
 const struct yaml_node *yaml_get(const struct yaml_node *mapping, const char *key);
 
 /*
- * The position of byte `offset` of a plain or quoted single-line scalar, for errors inside expressions;
- * of a block or escaped scalar the scalar's own start.
+ * The position of byte `offset` of a plain or quoted single-line scalar, for errors inside
+ * expressions; of a block or escaped scalar the scalar's own start.
  */
 struct diag_pos yaml_pos_in(const struct yaml_node *scalar, size_t offset);
 
-/* A plain scalar as null, bool, number follows YAML 1.2's JSON schema (null also `~` and nothing at all); quoted ones
- * are always text. */
+/*
+ * A plain scalar as null, bool, number follows YAML 1.2's JSON schema (null also `~` and nothing
+ * at all); quoted ones are always text.
+ */
 bool yaml_is_null(const struct yaml_node *node);
 bool yaml_bool(const struct yaml_node *node, bool *value);
 #endif

@@ -1,8 +1,9 @@
 /*
  * core/yaml_syntax.h - what core/yaml.h refuses before a tree is made. Private to core/yaml.c.
  *
- * libyaml's document API gives every node a tag, so one that somebody wrote can't be told from a default.
- * Therefore the events are read first; that also finds a second document and what is nested too deep.
+ * libyaml's document API gives every node a tag, so one that somebody wrote can't be told from a
+ * default. Therefore the events are read first; that also finds a second document and what is
+ * nested too deep.
  */
 #ifndef CORE_YAML_SYNTAX_H
 #define CORE_YAML_SYNTAX_H

@@ -1,6 +1,6 @@
 /*
- * config/stagecoach.yaml is the documentation of the configuration: it must name each key of the table, and say its
- * default.
+ * config/stagecoach.yaml is the documentation of the configuration: it must name each key of the
+ * table, and say its default.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -184,7 +184,10 @@ static bool reference_parse(const char *text, int64_t *seconds)
     return *seconds <= DATETIME_MAX_SECONDS;
 }
 
-/* The reader looks at eight bytes at a time; this looks at each, whatever stands there and in its neighbour. */
+/*
+ * The reader looks at eight bytes at a time; this looks at each, whatever stands there and in its
+ * neighbour.
+ */
 static void test_every_byte_at_every_place_is_read_as_by_a_slow_reader(void **state)
 {
     (void)state;

@@ -7,7 +7,10 @@
 
 #include "core/hash.h"
 
-/* From xxHash's own sanity checks (tests/sanity_test_vectors.h): the function is part of the stored format. */
+/*
+ * From xxHash's own sanity checks (tests/sanity_test_vectors.h): the function is part of the
+ * stored format.
+ */
 static void test_is_xxh3_with_seed_0(void **state)
 {
     (void)state;

@@ -463,7 +463,10 @@ static void add_random_bytes(struct buf *out, size_t size)
         buf_add_char(out, (char)next_random());
 }
 
-/* A header of a length, in its shortest or a longer form. `first` is the 8-bit form's mark, or of containers the 16-bit one's. */
+/*
+ * A header of a length, in its shortest or a longer form. `first` is the 8-bit form's mark, or of
+ * containers the 16-bit one's.
+ */
 static void add_length(struct buf *out, unsigned char first, size_t least, size_t length)
 {
     size_t form = next_random() % 3;
@@ -597,7 +600,10 @@ static bool same_value(struct mp *mp, const msgpack_object *object)
     return false;
 }
 
-/* STAGECOACH_ORACLE_TIMES=20 compares millions; each run of the tests is content with a second's worth. */
+/*
+ * STAGECOACH_ORACLE_TIMES=20 compares millions; each run of the tests is content with a second's
+ * worth.
+ */
 static int rounds(int usual)
 {
     const char *times = getenv("STAGECOACH_ORACLE_TIMES");

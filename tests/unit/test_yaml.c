@@ -118,7 +118,10 @@ static void test_an_alias_is_the_same_node(void **state)
     assert_ptr_equal(yaml_get(root, "c")->items[1], yaml_get(root, "a"));
 }
 
-/* The place in an expression is what a person looks at: it must be exact where the text stands as it is. */
+/*
+ * The place in an expression is what a person looks at: it must be exact where the text stands as
+ * it is.
+ */
 static void test_a_place_inside_of_a_scalar(void **state)
 {
     (void)state;
