@@ -58,8 +58,8 @@ struct config {
     size_t property_count;
 
     /* redis */
-    const char
-        *redis_url; /* redis://[user:password@]host[:port][/db] or unix:///path/to/socket[?db=N] */
+    /* redis://[user:password@]host[:port][/db] or unix:///path/to/socket[?db=N] */
+    const char *redis_url;
     const char *redis_url_file; /* where the url came from, or NULL */
     const char *redis_prefix;
 
