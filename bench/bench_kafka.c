@@ -171,7 +171,10 @@ static int read_engine(const struct settings *settings)
     if (!config)
         return 2;
     struct schema *schema = schema_load(config->schema_path, &diag);
-    struct rules_options options = {config->machines.items, config->machines.count, config->constants, config->forget_after_ms};
+    struct rules_options options = {.files = config->machines.items,
+                                    .file_count = config->machines.count,
+                                    .constants = config->constants,
+                                    .forget_after_ms = config->forget_after_ms};
     struct rules *rules = rules_load(&options, &diag);
     diag_print(&diag, stderr);
     CHECK(schema && rules);

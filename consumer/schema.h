@@ -19,7 +19,13 @@ struct schema;
 
 /* NULL on error; what is wrong is in `diag`. */
 struct schema *schema_load(const char *path, struct diag *diag);
+
+/* The same from memory; `name` is what positions say. */
+struct schema *schema_parse(const char *name, struct slice text, struct diag *diag);
 void schema_free(struct schema *schema);
+
+/* The file's bytes, for the journal. */
+struct slice schema_source(const struct schema *schema);
 
 /* Identifies the schema's content, for the ruleset's id. */
 uint64_t schema_hash(const struct schema *schema);

@@ -63,6 +63,7 @@ enum schema_zone {
 struct schema {
     struct arena arena; /* owns everything below */
     struct slice name;
+    struct slice source; /* the file's bytes */
     uint64_t hash;
 
     bool has_events; /* several events a message: the array that they are in */

@@ -117,14 +117,15 @@ static bool is_taken(const struct rules *rules, struct slice name)
     return false;
 }
 
-static void load_head(struct loader *loader, const char *path)
+static void load_head(struct loader *loader, const char *path, const struct slice *text)
 {
     static const char *const keys[] = {"machine",          "description", "context", "data",
                                        "observe",          "on",          "initial", "states",
                                        "emit_transitions", NULL};
     struct rules *rules = loader->rules;
     size_t errors = loader->diag->error_count;
-    struct yaml_file *file = yaml_load(path, loader->diag);
+    struct yaml_file *file =
+        text ? yaml_parse(path, *text, loader->diag) : yaml_load(path, loader->diag);
     if (!file)
         return;
     uint32_t index = rules->machine_count;
@@ -245,7 +246,7 @@ static void load_all(struct loader *loader, const struct rules_options *options)
         count = RULES_MACHINES_MAX;
     }
     for (size_t i = 0; i < count; i++)
-        load_head(loader, options->files[i]);
+        load_head(loader, options->files[i], options->texts ? &options->texts[i] : NULL);
     rules->order_completed = machine_name_id(rules, SLICE("order_completed"));
     rules->customer_forgotten = machine_name_id(rules, SLICE("customer_forgotten"));
     rules->slot_order_id = want_property(rules, "order_id");

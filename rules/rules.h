@@ -26,6 +26,7 @@ struct yaml_node;
 struct rules_options {
     const char *const *files; /* machine files, in order; absolute or relative to the working directory */
     size_t file_count;
+    const struct slice *texts; /* what is in the files, where that is known already (a journal's); NULL: they are read */
     const struct yaml_node *constants; /* the configuration's, or NULL; outlives the rules */
     int64_t forget_after_ms;
 };
@@ -85,7 +86,9 @@ struct rules_context {
 /*
  * One event of a customer whose record exists. The caller has dropped duplicates; this does the rest of section 5 for the customer: sets
  * event->late, fires the timers due at or before it (not when late), moves clock and last_seen, the order's hash, runs the machines,
- * and sets customer->deadline_ms. On `customer_forgotten` it sets CUSTOMER_GONE after the timers and runs no machine.
+ * and lowers customer->deadline_ms: it is never later than the customer's first timer, and may be earlier, since an event that only
+ * puts idle timers off need not look at them (rules_deadline() gives the exact one; so do rules_begin() and rules_step_timers(), which
+ * then find nothing due). On `customer_forgotten` it sets CUSTOMER_GONE after the timers and runs no machine.
  * Signals of timers carry `is_timer`.
  */
 void rules_step_event(struct rules_context *context, struct customer *customer, struct event *event);

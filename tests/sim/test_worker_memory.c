@@ -138,7 +138,9 @@ static void load_project(struct world *world, int customers)
     diag_print(&diag, stderr);
     assert_non_null(world->config);
     world->schema = schema_load(world->config->schema_path, &diag);
-    struct rules_options options = {world->config->machines.items, world->config->machines.count, NULL, world->config->forget_after_ms};
+    struct rules_options options = {.files = world->config->machines.items,
+                                    .file_count = world->config->machines.count,
+                                    .forget_after_ms = world->config->forget_after_ms};
     world->rules = rules_load(&options, &diag);
     diag_print(&diag, stderr);
     assert_non_null(world->rules);
