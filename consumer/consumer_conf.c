@@ -13,19 +13,19 @@ struct setting {
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static const struct setting own[] = {
-    /* librdkafka 2.0.2 looks again only after up to a second when its queue was full, so that more than a second of
-     * load has to lie in it. The events are small: the number is what counts, the size is a bound of memory. */
-    {"queued.min.messages", "1000000"},
-    {"queued.max.messages.kbytes", "524288"},
+    /* librdkafka 2.0.2 looks again only after up to a second when its queue was full, so that more
+     * than a second of load has to lie in it. A worker that lags holds 0.7 GB a million. */
+    {"queued.min.messages", "600000"},
+    {"queued.max.messages.kbytes", "262144"},
     {"fetch.message.max.bytes", "4194304"},
-    /* One fetch is under way at a time to a broker: a partition that is resumed waits for the one that waits for
-     * others. And the end of a partition is said when a fetch comes back. */
+    /* One fetch is under way at a time to a broker: a partition that is resumed waits for the one
+     * that waits for others. And the end of a partition is said when a fetch comes back. */
     {"fetch.wait.max.ms", "100"},
     {"fetch.error.backoff.ms", "100"},
     {"reconnect.backoff.max.ms", "2000"},
-    {"heartbeat.interval.ms",
-     "1000"}, /* a heartbeat's answer is how members learn that somebody joins */
-    /* How often committed offsets are asked for again while a transaction's markers are being written. */
+    /* A heartbeat's answer is how members learn that somebody joins. */
+    {"heartbeat.interval.ms", "1000"},
+    /* How soon offsets are asked for again while a transaction's markers are being written. */
     {"retry.backoff.ms", "10"},
     {"socket.nagle.disable", "true"},
     {"log.connection.close", "false"}, /* brokers close idle connections */
@@ -50,7 +50,9 @@ static const struct setting own_plain[] = {
 /* `level` is syslog's: 3 is an error, 4 a warning, 6 information. */
 static enum log_level level_of(int level, const char *facility)
 {
-    /* kafka.properties go to producers and consumers alike, so half of them are useless somewhere. */
+    /*
+     * kafka.properties go to producers and consumers alike, so half of them are useless somewhere.
+     */
     if (strcmp(facility, "CONFWARN") == 0)
         return LOG_DEBUG;
     if (level <= 3)

@@ -1,6 +1,6 @@
 /*
- * consumer/consumer_conf.h - the settings of our Kafka consumers: our own, then kafka.properties, then those that
- * exactly-once rests on, which nobody can change.
+ * consumer/consumer_conf.h - the settings of our Kafka consumers: our own, then kafka.properties,
+ * then those that exactly-once rests on, which nobody can change.
  *
  * Private to consumer/: librdkafka's types are in it.
  */
@@ -12,7 +12,10 @@
 #include "config/config.h"
 #include "core/err.h"
 
-/* For a member of the group. NULL on error (ERR_CONFIG). rd_kafka_new() takes it over when it succeeds. */
+/*
+ * For a member of the group. NULL on error (ERR_CONFIG). rd_kafka_new() takes it over when it
+ * succeeds.
+ */
 rd_kafka_conf_t *consumer_conf_member(const struct config *config, unsigned worker,
                                       struct errinfo *info);
 

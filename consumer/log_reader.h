@@ -1,5 +1,6 @@
 /*
- * consumer/log_reader.h - reads a partition of Kafka from its first record to its present end, without a group.
+ * consumer/log_reader.h - reads a partition of Kafka from its first record to its present end,
+ * without a group.
  *
  * For the journal. One thread at a time; a connection of its own, kept over reads.
  */
@@ -20,8 +21,9 @@ struct log_reader *log_reader_open(const struct config *config, unsigned worker,
                                    struct errinfo *info);
 
 /*
- * Gives the committed records up to the end as the leader says it when this is called: where a transaction is
- * open, its beginning. After an error what was given is not all, and to be forgotten. ERR_RETRY: the brokers are away.
+ * Gives the committed records up to the end as the leader says it when this is called: where a
+ * transaction is open, its beginning. After an error what was given is not all, and to be
+ * forgotten. ERR_RETRY: the brokers are away.
  */
 enum err log_reader_read(struct log_reader *reader, struct topic_partition of, void *self,
                          void (*each)(void *self, int64_t offset, struct slice value),

@@ -1,11 +1,13 @@
 /*
- * consumer/source.h - the seam to the input: messages, who owns which partition, and what Kafka knows of them.
+ * consumer/source.h - the seam to the input: messages, who owns which partition, and what Kafka
+ * knows of them.
  *
- * Backends: Kafka (source_kafka.c), and memory (source_memory.c) for tests, backtest and the simulator. All calls are made on the
- * worker's thread, but for source_membership(), which any thread may call. Calls are per batch, not per event.
+ * Backends: Kafka (source_kafka.c), and memory (source_memory.c) for tests, backtest and the
+ * simulator. All calls are made on the worker's thread, but for source_membership(), which any
+ * thread may call. Calls are per batch, not per event.
  *
- * After an assignment all partitions are paused: the engine recovers them, then says from where to read (source_resume()). What was
- * fetched before a resume never comes out after it.
+ * After an assignment all partitions are paused: the engine recovers them, then says from where to
+ * read (source_resume()). What was fetched before a resume never comes out after it.
  */
 #ifndef CONSUMER_SOURCE_H
 #define CONSUMER_SOURCE_H
@@ -29,7 +31,10 @@ struct source_message {
     void *handle;       /* the backend's, for source_traceparent() */
 };
 
-/* The end of a partition was reached: `offset` is the next one that will be given. Comes with the messages, behind them. */
+/*
+ * The end of a partition was reached: `offset` is the next one that will be given. Comes with the
+ * messages, behind them.
+ */
 struct source_end {
     struct topic_partition of;
     int64_t offset;
@@ -47,7 +52,10 @@ struct source_listener {
     void *self;
     /* The whole new assignment; all partitions of it paused. */
     void (*assigned)(void *self, const struct topic_partition *partitions, size_t count);
-    /* The whole assignment goes. When this returns it is gone. `lost`: it is somebody else's already. */
+    /*
+     * The whole assignment goes. When this returns it is gone. `lost`: it is somebody else's
+     * already.
+     */
     void (*revoked)(void *self, bool lost);
 };
 
@@ -85,8 +93,9 @@ struct source { /* first member of each backend */
 };
 
 /*
- * Up to a batch of messages; waits at most timeout_ms for the first. Serves rebalances (the listener). ERR_RETRY: the brokers are
- * away, the backend goes on trying; ERR_FATAL: a missing right, an unknown topic, a clash of instances.
+ * Up to a batch of messages; waits at most timeout_ms for the first. Serves rebalances (the
+ * listener). ERR_RETRY: the brokers are away, the backend goes on trying; ERR_FATAL: a missing
+ * right, an unknown topic, a clash of instances.
  */
 static inline enum err source_poll(struct source *source, int timeout_ms,
                                    struct source_batch *batch, struct errinfo *info)
@@ -114,14 +123,20 @@ static inline enum err source_resume(struct source *source, struct topic_partiti
     return source->ops->resume(source, partition, offset, info);
 }
 
-/* The group's committed offsets and their metadata, stable: waits while another transaction's offsets are pending. ERR_RETRY: not yet. */
+/*
+ * The group's committed offsets and their metadata, stable: waits while another transaction's
+ * offsets are pending. ERR_RETRY: not yet.
+ */
 static inline enum err source_committed(struct source *source, struct source_committed *partitions,
                                         size_t count, struct errinfo *info)
 {
     return source->ops->committed(source, partitions, count, info);
 }
 
-/* First offset that is still there, and the end (behind the last record), both as the leader says now. */
+/*
+ * First offset that is still there, and the end (behind the last record), both as the leader says
+ * now.
+ */
 static inline enum err source_bounds(struct source *source, struct topic_partition partition,
                                      int64_t *first, int64_t *end, struct errinfo *info)
 {
@@ -134,13 +149,19 @@ static inline enum err source_partition_count(struct source *source, const char 
     return source->ops->partition_count(source, topic, count, info);
 }
 
-/* Appends bytes that are equal exactly while member and generation are the same; none where there is no membership. Any thread. */
+/*
+ * Appends bytes that are equal exactly while member and generation are the same; none where there
+ * is no membership. Any thread.
+ */
 static inline void source_membership(struct source *source, struct buf *out)
 {
     source->ops->membership(source, out);
 }
 
-/* Reads a partition of another topic (the journal) whole, committed records only, from its first to its present end. */
+/*
+ * Reads a partition of another topic (the journal) whole, committed records only, from its first to
+ * its present end.
+ */
 static inline enum err source_read_log(struct source *source, struct topic_partition log,
                                        void *self,
                                        void (*each)(void *self, int64_t offset, struct slice value),

@@ -22,7 +22,10 @@
 #define LEAVE_TIMEOUT_MS     3000
 #define LEAVE_POLL_MS        2
 
-/* A batch that has begun waits so long for more: a worker that keeps up should not be handed messages one by one. */
+/*
+ * A batch that has begun waits so long for more: a worker that keeps up should not be handed
+ * messages one by one.
+ */
 #define LINGER_MS 1
 
 /* Of a partition, whether it is assigned or not. */
@@ -31,7 +34,10 @@ struct reading {
     int64_t expected; /* what lies before it is not given */
 };
 
-/* A topic of the configuration. Its handle is held, so that a message's topic is known by its handle's address. */
+/*
+ * A topic of the configuration. Its handle is held, so that a message's topic is known by its
+ * handle's address.
+ */
 struct input_topic {
     const char *name;
     rd_kafka_topic_t *handle;
@@ -76,7 +82,7 @@ static void *allocate(size_t count, size_t size)
     return memory;
 }
 
-/* --- Errors --------------------------------------------------------------------------------------- */
+/* --- Errors ----------------------------------------------------------------------------------- */
 
 /* A fatal error stays, and is not covered by what follows from it. */
 static void note_error(struct source_kafka *source, rd_kafka_resp_err_t code, const char *what,
@@ -141,7 +147,7 @@ static enum err take_pending(struct source_kafka *source, struct errinfo *info)
     return err_set(info, rc, "%s", source->pending_info.text);
 }
 
-/* --- Topics and partitions ------------------------------------------------------------------------ */
+/* --- Topics and partitions -------------------------------------------------------------------- */
 
 static struct input_topic *find_topic(struct source_kafka *source, const char *name)
 {
@@ -184,12 +190,13 @@ static rd_kafka_topic_partition_list_t *list_of(struct topic_partition of, int64
     return list;
 }
 
-/* --- Rebalances ----------------------------------------------------------------------------------- */
+/* --- Rebalances ------------------------------------------------------------------------------- */
 
 /*
- * Paused before it is assigned, a partition is not fetched at all, and its position is never used: the engine says
- * later where to read from, so asking for the committed offset would be in vain. Where librdkafka does not know the
- * partition yet it can't be paused before; from its end at least nothing can come that is outside the log.
+ * Paused before it is assigned, a partition is not fetched at all, and its position is never used:
+ * the engine says later where to read from, so asking for the committed offset would be in vain.
+ * Where librdkafka does not know the partition yet it can't be paused before; from its end at least
+ * nothing can come that is outside the log.
  */
 static void assign_paused(struct source_kafka *source, rd_kafka_topic_partition_list_t *list)
 {
@@ -241,7 +248,7 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
     rd_kafka_assign(rk, NULL);
 }
 
-/* --- Polling -------------------------------------------------------------------------------------- */
+/* --- Polling ---------------------------------------------------------------------------------- */
 
 static void give_back(struct source_kafka *source)
 {
@@ -250,7 +257,10 @@ static void give_back(struct source_kafka *source)
     source->raw_count = 0;
 }
 
-/* librdkafka waits until the array is full or the time is over, so it is never asked to wait for many. */
+/*
+ * librdkafka waits until the array is full or the time is over, so it is never asked to wait for
+ * many.
+ */
 static void fetch(struct source_kafka *source, int timeout_ms)
 {
     rd_kafka_message_t **raw = source->raw;
@@ -402,7 +412,7 @@ static struct slice traceparent(struct source *base, const struct source_message
     return (struct slice){value, size};
 }
 
-/* --- Pausing and resuming ------------------------------------------------------------------------- */
+/* --- Pausing and resuming --------------------------------------------------------------------- */
 
 static enum err pause_partition(struct source *base, struct topic_partition of,
                                 struct errinfo *info)
@@ -430,8 +440,9 @@ static rd_kafka_resp_err_t seek_once(struct source_kafka *source,
 }
 
 /*
- * _STATE: the partition's fetcher has not been started yet, which happens in the background within milliseconds.
- * _TIMED_OUT: librdkafka 2.0.2 takes the milliseconds of the call for microseconds. Seeking twice does no harm.
+ * _STATE: the partition's fetcher has not been started yet, which happens in the background within
+ * milliseconds. _TIMED_OUT: librdkafka 2.0.2 takes the milliseconds of the call for microseconds.
+ * Seeking twice does no harm.
  */
 static bool is_early(rd_kafka_resp_err_t code)
 {
@@ -477,7 +488,7 @@ static enum err resume_partition(struct source *base, struct topic_partition of,
     return rc;
 }
 
-/* --- What Kafka knows ----------------------------------------------------------------------------- */
+/* --- What Kafka knows ------------------------------------------------------------------------- */
 
 static void copy_metadata(struct source_committed *to, const rd_kafka_topic_partition_t *from)
 {
@@ -571,11 +582,12 @@ static enum err read_log(struct source *base, struct topic_partition log, void *
     return log_reader_read(source->log_reader, log, self, each, info);
 }
 
-/* --- Opening and closing -------------------------------------------------------------------------- */
+/* --- Opening and closing ---------------------------------------------------------------------- */
 
 /*
- * A static member that just closes is waited for until its session has run out. Unsubscribing sends a LeaveGroup,
- * but only while the consumer is not being closed: so the revocation is served first, until the membership is over.
+ * A static member that just closes is waited for until its session has run out. Unsubscribing sends
+ * a LeaveGroup, but only while the consumer is not being closed: so the revocation is served first,
+ * until the membership is over.
  */
 static void leave_group(struct source_kafka *source)
 {

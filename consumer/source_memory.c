@@ -48,7 +48,7 @@ struct source_log {
  *           first poll            all have joined            next poll
  *   OUT ------------------> JOINED ---------------> ASSIGNED -----------> STABLE
  *    ^                                               (to be told)           |
- *    +---------------------- revoked() has been called <--------------------+ somebody joins, or evicted
+ *    +------- somebody joins, or it is evicted: revoked() is called --------+
  */
 enum member_state { MEMBER_OUT, MEMBER_JOINED, MEMBER_ASSIGNED, MEMBER_STABLE };
 
@@ -90,7 +90,7 @@ static void *allocate(size_t count, size_t size)
     return memory;
 }
 
-/* --- The log -------------------------------------------------------------------------------------- */
+/* --- The log ---------------------------------------------------------------------------------- */
 
 struct source_log *source_log_new(void)
 {
@@ -317,7 +317,7 @@ bool source_log_get(struct source_log *log, struct topic_partition of, int64_t o
     return record != NULL;
 }
 
-/* --- The group ------------------------------------------------------------------------------------ */
+/* --- The group -------------------------------------------------------------------------------- */
 
 static struct memory_source *of_source(struct source *source)
 {
@@ -406,7 +406,10 @@ static void tell_assigned(struct memory_source *source)
     free(assigned);
 }
 
-/* Takes part in the group as far as it goes. The listener is called without the lock: it may call us. */
+/*
+ * Takes part in the group as far as it goes. The listener is called without the lock: it may call
+ * us.
+ */
 static void serve_group(struct memory_source *source)
 {
     struct source_log *log = source->log;
@@ -486,7 +489,7 @@ void source_memory_rebalance(struct source *base, bool lost)
     unlock_changed(log);
 }
 
-/* --- The source ----------------------------------------------------------------------------------- */
+/* --- The source ------------------------------------------------------------------------------- */
 
 static struct source_partition *find_own(struct memory_source *source, struct topic_partition of)
 {

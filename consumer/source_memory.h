@@ -1,14 +1,15 @@
 /*
  * consumer/source_memory.h - the input from memory, for tests, backtest and the simulator.
  *
- * A `source_log` stands for the cluster: topics as arrays of records, the group's committed offsets, and the
- * group itself. It outlives the sources that read it. A memory sink commits offsets and appends records into it
- * (sink_memory.h), from another thread if need be: the log has a lock.
+ * A `source_log` stands for the cluster: topics as arrays of records, the group's committed
+ * offsets, and the group itself. It outlives the sources that read it. A memory sink commits
+ * offsets and appends records into it (sink_memory.h), from another thread if need be: the log has
+ * a lock.
  *
- * The group behaves as Kafka's with eager assignment: whoever joins makes all members revoke, in good order,
- * at their next poll; when all have, a new generation begins and each is told its partitions at its next poll.
- * A member that never polls holds the others up until source_memory_rebalance() evicts it. Leaving disturbs nobody
- * (static membership).
+ * The group behaves as Kafka's with eager assignment: whoever joins makes all members revoke, in
+ * good order, at their next poll; when all have, a new generation begins and each is told its
+ * partitions at its next poll. A member that never polls holds the others up until
+ * source_memory_rebalance() evicts it. Leaving disturbs nobody (static membership).
  */
 #ifndef CONSUMER_SOURCE_MEMORY_H
 #define CONSUMER_SOURCE_MEMORY_H
@@ -57,8 +58,8 @@ bool source_log_get(struct source_log *log, struct topic_partition of, int64_t o
 bool source_log_is_member(struct source_log *log, struct slice membership);
 
 /*
- * A member of the log's group, from its first poll on. It is assigned `partitions` (copied) as far as no source that was
- * opened later wants them too. `listener` outlives the source.
+ * A member of the log's group, from its first poll on. It is assigned `partitions` (copied) as far
+ * as no source that was opened later wants them too. `listener` outlives the source.
  */
 struct source *source_memory_open(struct source_log *log, const struct topic_partition *partitions,
                                   size_t count, const struct source_listener *listener);
@@ -67,8 +68,9 @@ struct source *source_memory_open(struct source_log *log, const struct topic_par
 void source_memory_set_batch(struct source *source, size_t message_count);
 
 /*
- * At its next poll the source is told that its assignment goes, and joins again. `lost`: as after a session time-out; the
- * group has thrown it out at once, and its membership, though the source still shows it, is void. Any thread.
+ * At its next poll the source is told that its assignment goes, and joins again. `lost`: as after a
+ * session time-out; the group has thrown it out at once, and its membership, though the source
+ * still shows it, is void. Any thread.
  */
 void source_memory_rebalance(struct source *source, bool lost);
 #endif

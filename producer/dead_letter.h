@@ -1,8 +1,9 @@
 /*
- * producer/dead_letter.h - a message that could not be handled, as the record that tells a person why.
+ * producer/dead_letter.h - a message that could not be handled, as the record that tells a person
+ * why.
  *
- * It has the source record's key and the beginning of its value, and headers from which the record can be
- * found again (DESIGN section 7):
+ * It has the source record's key and the beginning of its value, and headers from which the record
+ * can be found again (DESIGN section 7):
  *
  *   error             a code of DESIGN section 3, or `oversize_signal`
  *   error_detail      a sentence; may be empty
@@ -35,7 +36,10 @@ struct dead_letter {
     struct slice value; /* whole; data NULL: a null value */
 };
 
-/* All but `topic` and the code is copied into the arena, so the record lives as long as the arena's contents. */
+/*
+ * All but `topic` and the code is copied into the arena, so the record lives as long as the arena's
+ * contents.
+ */
 void dead_letter_record(const struct dead_letter *letter, const char *topic, struct arena *arena,
                         struct sink_record *record);
 #endif

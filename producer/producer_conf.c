@@ -19,13 +19,13 @@ static const struct setting own[] = {
 };
 
 static const struct setting own_transactional[] = {
-    /* Short transactions: what hangs holds up every read_committed consumer behind it. A message must have failed
-     * before its transaction does, and a request before its message. */
+    /* Short transactions: what hangs holds up every read_committed consumer behind it. A message
+     * must have failed before its transaction does, and a request before its message. */
     {"transaction.timeout.ms", "30000"},
     {"message.timeout.ms", "25000"},
     {"socket.timeout.ms", "10000"},
-    /* The markers of a transaction are written after its commit has been answered; until then the next one is told
-     * to come again, after 100 ms by default. */
+    /* The markers of a transaction are written after its commit has been answered; until then the
+     * next one is told to come again, after 100 ms by default. */
     {"retry.backoff.ms", "10"},
     {"linger.ms", "5"}, /* a commit does not wait for it */
     {"compression.codec", "lz4"},
@@ -51,7 +51,9 @@ static const struct setting fixed_admin[] = {
 /* `level` is syslog's: 3 is an error, 4 a warning, 6 information. */
 static enum log_level level_of(int level, const char *facility)
 {
-    /* kafka.properties go to producers and consumers alike, so half of them are useless somewhere. */
+    /*
+     * kafka.properties go to producers and consumers alike, so half of them are useless somewhere.
+     */
     if (strcmp(facility, "CONFWARN") == 0)
         return LOG_DEBUG;
     if (level <= 3)

@@ -1,6 +1,6 @@
 /*
- * producer/producer_conf.h - the settings of our Kafka producers: our own, then kafka.properties, then those
- * that exactly-once rests on, which nobody can change.
+ * producer/producer_conf.h - the settings of our Kafka producers: our own, then kafka.properties,
+ * then those that exactly-once rests on, which nobody can change.
  *
  * Private to producer/: librdkafka's types are in it.
  */
@@ -16,6 +16,9 @@
 rd_kafka_conf_t *producer_conf_transactional(const struct config *config, unsigned worker,
                                              struct errinfo *info);
 
-/* For a handle that asks for topics and creates them: of a consumer without a group, whose questions create none. */
+/*
+ * For a handle that asks for topics and creates them: of a consumer without a group, whose
+ * questions create none.
+ */
 rd_kafka_conf_t *producer_conf_admin(const struct config *config, struct errinfo *info);
 #endif

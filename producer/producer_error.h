@@ -9,8 +9,8 @@
 #include <librdkafka/rdkafka.h>
 
 /*
- * What a person has to do about it: a missing right, an unknown topic, a record that the broker will never take. NULL for
- * all other errors.
+ * What a person has to do about it: a missing right, an unknown topic, a record that the broker
+ * will never take. NULL for all other errors.
  */
 const char *producer_error_advice(rd_kafka_resp_err_t code);
 #endif

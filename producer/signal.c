@@ -199,7 +199,10 @@ void signal_add_id(const struct signal *signal, struct slice topic, int32_t part
     add_int(out, signal->rank);
 }
 
-/* Where the rest does not fit, the last `*` takes one character more: linear but for hostile patterns. */
+/*
+ * Where the rest does not fit, the last `*` takes one character more: linear but for hostile
+ * patterns.
+ */
 bool signal_pattern_matches(struct slice pattern, struct slice type)
 {
     size_t p = 0;

@@ -22,8 +22,9 @@ struct signal {
     bool is_timer;     /* from a timer: named by machine and deadline, else by the message */
     struct slice timer_machine; /* of a timer's step: the machine whose timer it was */
     int64_t deadline_ms;
-    uint32_t
-        rank; /* of a timer's: over all with the same customer, machine, deadline; of an event's: by the caller */
+    /* Of a timer's: over all with the same customer, machine, deadline. Of an event's: over the
+     * whole message, by the caller. */
+    uint32_t rank;
 };
 
 struct signal_list {
@@ -39,18 +40,24 @@ struct signal *signal_list_add(struct signal_list *list); /* cleared */
 
 enum signal_format { SIGNAL_JSON, SIGNAL_MSGPACK };
 
-/* Appends the value of section 7: a map of schema, type, customer, time, machine, from, to, cause, data. With `id` (size > 0) first, as backtest prints it. */
+/*
+ * Appends the value of section 7: a map of schema, type, customer, time, machine, from, to, cause,
+ * data. With `id` (size > 0) first, as backtest prints it.
+ */
 void signal_encode(const struct signal *signal, enum signal_format format, struct slice id,
                    struct buf *out);
 
 /*
- * Appends the ce_id: TOPIC/PARTITION/OFFSET/RANK, or TOPIC/PARTITION/CUSTOMER/MACHINE/DEADLINE/RANK with CUSTOMER percent-encoded
- * (RFC 3986: all but unreserved characters).
+ * Appends the ce_id: TOPIC/PARTITION/OFFSET/RANK, or TOPIC/PARTITION/CUSTOMER/MACHINE/DEADLINE/RANK
+ * with CUSTOMER percent-encoded (RFC 3986: all but unreserved characters).
  */
 void signal_add_id(const struct signal *signal, struct slice topic, int32_t partition,
                    int64_t offset, struct buf *out);
 
-/* Topics by type pattern, in the file's order; `*` stands for any run of characters. -1 where none matches. */
+/*
+ * Topics by type pattern, in the file's order; `*` stands for any run of characters. -1 where none
+ * matches.
+ */
 struct signal_route {
     struct slice pattern;
     struct slice topic;

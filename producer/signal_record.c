@@ -43,7 +43,10 @@ void signal_record(const struct signal *signal, const struct signal_envelope *en
     char time[32];
     size_t time_size = (size_t)datetime_format_ms(signal->time_ms, time);
 
-    /* One copy for all: the pieces are written one behind the other, then moved to the arena together. */
+    /*
+     * One copy for all: the pieces are written one behind the other, then moved to the arena
+     * together.
+     */
     buf_reset(scratch);
     signal_encode(signal, envelope->format, (struct slice){NULL, 0}, scratch);
     struct piece value = piece_since(scratch, 0);

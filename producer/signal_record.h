@@ -25,9 +25,10 @@ struct signal_envelope {
 };
 
 /*
- * Everything but topic and source is copied into the arena, so the record lives as long as the arena's
- * contents. Its time is left to the producer (0): a signal that is made today of last year's events must
- * not fall under its topic's retention; `ce_time` and `time` say what moment it is about. `scratch` is reset.
+ * Everything but topic and source is copied into the arena, so the record lives as long as the
+ * arena's contents. Its time is left to the producer (0): a signal that is made today of last
+ * year's events must not fall under its topic's retention; `ce_time` and `time` say what moment it
+ * is about. `scratch` is reset.
  */
 void signal_record(const struct signal *signal, const struct signal_envelope *envelope,
                    struct arena *arena, struct buf *scratch, struct sink_record *record);

@@ -1,7 +1,11 @@
 /*
- * producer/sink.h - the seam to the output: one transaction at a time of records and the group's offsets.
+ * producer/sink.h - the seam to the output: one transaction at a time of records and the group's
+ * offsets.
  *
- *   sink_begin -> sink_produce* -> sink_offsets -> sink_commit      after any error: sink_settle, then begin anew
+ *   sink_settle -> sink_begin -> sink_produce* -> sink_offsets -> sink_commit -> sink_begin ...
+ *
+ * After an error, but for ERR_AGAIN and ERR_REJECT of sink_produce(), the transaction is over:
+ * sink_settle(), then begin anew.
  *
  * Backends: Kafka (sink_kafka.c), memory (sink_memory.c). All calls on the publisher's thread.
  */
@@ -54,8 +58,9 @@ struct sink { /* first member of each backend */
 };
 
 /*
- * Ends whatever is open under this transactional id: aborts, or creates the producer anew and initialises it until the
- * old transaction is settled. Also the first call. ERR_RETRY: the brokers are away, call again. ERR_FATAL: no right, a clash.
+ * Ends whatever is open under this transactional id: aborts, or creates the producer anew and
+ * initialises it until the old transaction is settled. Also the first call. ERR_RETRY: the brokers
+ * are away, call again. ERR_FATAL: no right, a clash.
  */
 static inline enum err sink_settle(struct sink *sink, struct errinfo *info)
 {
@@ -68,8 +73,9 @@ static inline enum err sink_begin(struct sink *sink, struct errinfo *info)
 }
 
 /*
- * ERR_AGAIN: the queue is full: it has been served for a moment, repeat. ERR_REJECT: this record is too large for the broker or
- * the client. ERR_FATAL: unknown topic or a missing right. ERR_FENCED: settle and recover.
+ * ERR_AGAIN: the queue is full: it has been served for a moment, repeat. ERR_REJECT: this record is
+ * too large for the broker or the client. ERR_FATAL: unknown topic or a missing right. ERR_FENCED:
+ * settle and recover.
  */
 static inline enum err sink_produce(struct sink *sink, const struct sink_record *record,
                                     struct errinfo *info)
@@ -77,14 +83,20 @@ static inline enum err sink_produce(struct sink *sink, const struct sink_record 
     return sink->ops->produce(sink, record, info);
 }
 
-/* Adds the group's offsets under the membership that source_membership() gave. ERR_FENCED: it is over, or the outcome is unknown. */
+/*
+ * Adds the group's offsets under the membership that source_membership() gave. ERR_FENCED: it is
+ * over, or the outcome is unknown.
+ */
 static inline enum err sink_offsets(struct sink *sink, const struct sink_offset *offsets,
                                     size_t count, struct slice membership, struct errinfo *info)
 {
     return sink->ops->offsets(sink, offsets, count, membership, info);
 }
 
-/* ERR_NONE: committed, for certain. ERR_FENCED: aborted, or nobody knows: settle and recover. ERR_FATAL: a record can never be produced. */
+/*
+ * ERR_NONE: committed, for certain. ERR_FENCED: aborted, or nobody knows: settle and recover.
+ * ERR_FATAL: a record can never be produced.
+ */
 static inline enum err sink_commit(struct sink *sink, struct errinfo *info)
 {
     return sink->ops->commit(sink, info);

@@ -48,8 +48,9 @@ struct sink_kafka {
     int64_t transaction_timeout_ms;
     int64_t begun_ms; /* monotonic, of the open transaction */
 
-    /* A connection has broken: a request that was repeated on another may still reach the broker, and would
-     * then end a later transaction of this producer. The next one is begun by a new producer. */
+    /* A connection has broken: a request that was repeated on another may still reach the broker,
+     * and would then end a later transaction of this producer. The next one is begun by a new
+     * producer. */
     bool suspect;
     int clash_count;    /* fenced by another producer since the last commit */
     bool undeliverable; /* a record of the open transaction can never be produced */
@@ -66,7 +67,7 @@ static int64_t now_ms(struct sink_kafka *sink)
     return clock_monotonic_ms(&sink->clock);
 }
 
-/* --- Errors --------------------------------------------------------------------------------------- */
+/* --- Errors ----------------------------------------------------------------------------------- */
 
 static enum err unsettled(struct errinfo *info)
 {
@@ -113,7 +114,10 @@ static enum err tell_undeliverable(struct sink_kafka *sink, struct errinfo *info
     return err_set(info, ERR_FATAL, "%s", sink->why_undeliverable.text);
 }
 
-/* What follows from the error of a call in a transaction: fatal, abortable, anything else as fatal. Takes `error`. */
+/*
+ * What follows from the error of a call in a transaction: fatal, abortable, anything else as fatal.
+ * Takes `error`.
+ */
 static enum err judge(struct sink_kafka *sink, rd_kafka_error_t *error, const char *what,
                       struct errinfo *info)
 {
@@ -146,7 +150,10 @@ static void on_error(rd_kafka_t *rk, int code, const char *why, void *self)
         sink->suspect = true;
 }
 
-/* Failed ones only. Where the same record may pass another time, the commit's error says all there is to say. */
+/*
+ * Failed ones only. Where the same record may pass another time, the commit's error says all there
+ * is to say.
+ */
 static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void *self)
 {
     struct sink_kafka *sink = self;
@@ -161,7 +168,7 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void 
             advice);
 }
 
-/* --- The producer --------------------------------------------------------------------------------- */
+/* --- The producer ----------------------------------------------------------------------------- */
 
 static void destroy_producer(struct sink_kafka *sink)
 {
@@ -288,7 +295,7 @@ static bool abort_transaction(struct sink_kafka *sink)
     return aborted;
 }
 
-/* --- Transactions --------------------------------------------------------------------------------- */
+/* --- Transactions ----------------------------------------------------------------------------- */
 
 static enum err settle(struct sink *base, struct errinfo *info)
 {
@@ -329,8 +336,8 @@ static bool may_repeat(const rd_kafka_error_t *error)
 }
 
 /*
- * Only a step within the time-out of one request is certain: behind a longer one a request may have been repeated, the first
- * being still on its way.
+ * Only a step within the time-out of one request is certain: behind a longer one a request may have
+ * been repeated, the first being still on its way.
  */
 static enum err take(struct sink_kafka *sink, const struct step *step, struct errinfo *info)
 {
@@ -429,7 +436,10 @@ static rd_kafka_resp_err_t enqueue(struct sink_kafka *sink, const struct output_
     return code;
 }
 
-/* The transaction has failed in the background; librdkafka says why only when it is asked to end it. */
+/*
+ * The transaction has failed in the background; librdkafka says why only when it is asked to end
+ * it.
+ */
 static enum err fail_in_background(struct sink_kafka *sink, rd_kafka_resp_err_t code,
                                    struct errinfo *info)
 {
@@ -472,9 +482,11 @@ static enum err produce(struct sink *base, const struct sink_record *record, str
     if (sink->state != SINK_OPEN)
         return unsettled(info);
     const struct output_topic *topic = topic_named(sink, record->topic);
-    if (!topic)
+    if (!topic) {
+        sink->state = SINK_ABORTABLE;
         return err_set(info, ERR_FATAL, "topic %s was not named when the sink was opened",
                        record->topic);
+    }
     rd_kafka_resp_err_t code = enqueue(sink, topic, record);
     return code == RD_KAFKA_RESP_ERR_NO_ERROR ? ERR_NONE : fail_produce(sink, record, code, info);
 }
@@ -560,7 +572,7 @@ static enum err commit(struct sink *base, struct errinfo *info)
     return ERR_NONE;
 }
 
-/* --- Opening and closing -------------------------------------------------------------------------- */
+/* --- Opening and closing ---------------------------------------------------------------------- */
 
 /* A transaction that is left open holds up its readers until transaction.timeout.ms. */
 static void close_sink(struct sink *base)

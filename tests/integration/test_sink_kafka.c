@@ -231,7 +231,10 @@ static void test_a_record_arrives_as_it_was_given(void **state)
     cluster_records_free(records);
 }
 
-/* Known keys of org.apache.kafka.clients.producer.internals.BuiltInPartitioner with three partitions. */
+/*
+ * Known keys of org.apache.kafka.clients.producer.internals.BuiltInPartitioner with three
+ * partitions.
+ */
 static void test_keys_go_where_java_clients_send_them(void **state)
 {
     struct fixture *fixture = *state;
@@ -699,8 +702,9 @@ static void *thaw_later(void *kafka)
 }
 
 /*
- * The broker hangs during the commit for longer than a request may take. librdkafka asks again and says that all is well, but
- * the first request may still be on its way, and end the next transaction.
+ * The broker hangs during the commit for longer than a request may take. librdkafka asks again and
+ * says that all is well, but the first request may still be on its way, and end the next
+ * transaction.
  */
 static void test_a_commit_longer_than_a_request_is_a_doubt(void **state)
 {

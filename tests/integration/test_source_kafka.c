@@ -154,7 +154,10 @@ static void produce(struct fixture *fixture, int partition, int first, int count
     free(values);
 }
 
-/* Polls until the partition's end has been given `until`; messages must follow one another from `*next` on. */
+/*
+ * Polls until the partition's end has been given `until`; messages must follow one another from
+ * `*next` on.
+ */
 static void read_on(struct fixture *fixture, struct member *member, int32_t partition,
                     int64_t *next, int64_t until)
 {
@@ -611,7 +614,10 @@ static void collect(void *self, int64_t offset, struct slice value)
              value.data);
 }
 
-/* The markers of a transaction are written after its commit has been answered, so a reader has to ask again. */
+/*
+ * The markers of a transaction are written after its commit has been answered, so a reader has to
+ * ask again.
+ */
 static void assert_log_becomes(struct fixture *fixture, struct topic_partition log,
                                const char *expected)
 {

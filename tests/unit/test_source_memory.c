@@ -335,7 +335,9 @@ static void test_a_rebalance_in_good_order_revokes_while_commits_are_still_taken
     buf_fini(&after);
 }
 
-/* As after a session time-out: the source still believes in its membership, but nobody else does. */
+/*
+ * As after a session time-out: the source still believes in its membership, but nobody else does.
+ */
 static void test_a_lost_membership_is_void_before_the_source_knows(void **state)
 {
     struct fixture *fixture = *state;
