@@ -26,6 +26,7 @@
 #define CEL_STEPS_MAX 1000000u
 #define CEL_LIST_MAX 100000u
 #define CEL_STRING_MAX (1u << 20) /* bytes of a text made by one */
+#define CEL_OUTPUT_MAX (4u << 20) /* bytes of a value as JSON or msgpack */
 #define CEL_SEGMENTS_MAX 16       /* of a path given to the host; the rest is selected at run time */
 
 /* Static types: what the checker knows. DYN where only the value will tell. */
@@ -54,6 +55,7 @@ struct cel_binding {
     struct value constant;
 };
 
+struct buf;
 struct cel_activation;
 
 #define CEL_REFERENCE 1 /* `aux` of a VALUE_INT that is a slot and no number */
@@ -145,15 +147,18 @@ struct value cel_at(struct cel_activation *activation, struct value list, uint32
 void cel_entry(struct cel_activation *activation, struct value map, uint32_t index, struct value *key, struct value *value);
 struct value cel_find(struct cel_activation *activation, struct value map, struct value key); /* VALUE_ABSENT */
 
+/* With a bound of its own, CEL_STEPS_MAX: false where that is hit. */
 bool cel_equal(struct cel_activation *activation, struct value a, struct value b);
 
-/* As JSON, as `eval` prints it: timestamp and duration as text, uint as digits, NaN and infinities as text, bytes as base64, a type as its name. */
-struct buf;
-void cel_to_json(struct cel_activation *activation, struct value value, struct buf *out);
+/*
+ * As JSON, as `eval` prints it: timestamp and duration as text, uint as digits, NaN and infinities as text, bytes as base64, a type
+ * as its name. False (and null written) where a value in it is an error, or where it would be longer than CEL_OUTPUT_MAX.
+ */
+bool cel_to_json(struct cel_activation *activation, struct value value, struct buf *out);
 
 /*
  * As msgpack, for a signal's data: timestamps and durations as integer ms, uint as uint, bytes as bin, a type as its name. False (and nil
- * written) where a value is an error, or deeper than 32.
+ * written) where a value in it is an error, deeper than 32 levels, or where it would be longer than CEL_OUTPUT_MAX.
  */
 bool cel_to_msgpack(struct cel_activation *activation, struct value value, struct buf *out);
 #endif

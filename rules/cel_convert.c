@@ -45,7 +45,7 @@ static struct value int_of_text(struct cel_activation *activation, struct value 
         text.size--;
     }
     if (!parse_digits(text, (uint64_t)INT64_MAX + negative, &magnitude))
-        return cel_error(activation->arena, "the text '%.*s' is no int",
+        return cel_fail(activation, "the text '%.*s' is no int",
                          from.size > 64 ? 64 : (int)from.size, from.s);
     return value_int((int64_t)(negative ? 0 - magnitude : magnitude));
 }
@@ -80,7 +80,7 @@ static struct value to_uint(struct cel_activation *activation, const struct valu
     if (from.kind == VALUE_STRING)
         return parse_digits(value_text(from), UINT64_MAX, &u)
                    ? uint_of(u)
-                   : cel_error(activation->arena, "the text '%.*s' is no uint",
+                   : cel_fail(activation, "the text '%.*s' is no uint",
                                from.size > 64 ? 64 : (int)from.size, from.s);
     if (from.kind == VALUE_INT)
         return from.i < 0 ? out_of_range("uint") : uint_of((uint64_t)from.i);
@@ -103,7 +103,7 @@ static struct value to_double(struct cel_activation *activation, const struct va
         return from;
     if (cel_literal_double(value_text(from), &d))
         return value_double(d);
-    return cel_error(activation->arena, "the text '%.*s' is no double",
+    return cel_fail(activation, "the text '%.*s' is no double",
                      from.size > 64 ? 64 : (int)from.size, from.s);
 }
 
@@ -124,7 +124,7 @@ static struct value to_bool(struct cel_activation *activation, const struct valu
     for (size_t i = 0; i < sizeof(no) / sizeof(no[0]); i++)
         if (slice_is(value_text(from), no[i]))
             return value_bool(false);
-    return cel_error(activation->arena, "the text '%.*s' is no bool",
+    return cel_fail(activation, "the text '%.*s' is no bool",
                      from.size > 64 ? 64 : (int)from.size, from.s);
 }
 
@@ -210,7 +210,7 @@ static struct value to_timestamp(struct cel_activation *activation, const struct
         return from;
     if (datetime_parse(value_text(from), &seconds, &nanos))
         return cel_timestamp(seconds, nanos);
-    return cel_error(activation->arena,
+    return cel_fail(activation,
                      "the text '%.*s' is no timestamp; one looks like 2026-01-05T10:00:00Z",
                      from.size > 64 ? 64 : (int)from.size, from.s);
 }
@@ -224,7 +224,7 @@ static struct value to_duration(struct cel_activation *activation, const struct 
         return from;
     if (cel_duration_parse(value_text(from), &duration))
         return duration;
-    return cel_error(activation->arena, "the text '%.*s' is no duration; one looks like 1h30m",
+    return cel_fail(activation, "the text '%.*s' is no duration; one looks like 1h30m",
                      from.size > 64 ? 64 : (int)from.size, from.s);
 }
 

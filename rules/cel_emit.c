@@ -322,6 +322,15 @@ static void emit_body(struct emitter *emitter, const struct cel_node *node, uint
     push(emitter, 1);
 }
 
+#define INSTRUCTIONS_PER_STEP 8
+
+/* What one turn of a loop costs, so that a long body is no way around the bound. */
+static uint16_t turn_price(uint32_t instructions)
+{
+    uint32_t price = 1 + instructions / INSTRUCTIONS_PER_STEP;
+    return (uint16_t)(price < UINT16_MAX ? price : UINT16_MAX);
+}
+
 static void emit_loop(struct emitter *emitter, const struct cel_node *node)
 {
     emit(emitter, node->kids[0]);
@@ -334,6 +343,7 @@ static void emit_loop(struct emitter *emitter, const struct cel_node *node)
     emit_body(emitter, node, next);
     emit_loop_end(emitter, node, next);
     land(emitter, next);
+    code_at(emitter, next)->macro = turn_price(emitter->code.count - next);
     uint32_t result = add_code(emitter, CODE_LOOP_RESULT, node->slot, 0);
     code_at(emitter, result)->macro = node->macro;
     push(emitter, 1);

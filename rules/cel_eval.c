@@ -34,16 +34,38 @@ struct machine {
 
 /* ---- values ---- */
 
-struct value cel_error(struct arena *arena, const char *format, ...)
+static struct value error_with(struct arena *arena, const char *format, va_list arguments)
+    __attribute__((format(printf, 2, 0)));
+
+static struct value error_with(struct arena *arena, const char *format, va_list arguments)
 {
     char text[256];
-    va_list arguments;
-    va_start(arguments, format);
     int size = vsnprintf(text, sizeof(text), format, arguments);
-    va_end(arguments);
     size_t kept = size < (int)sizeof(text) ? (size_t)size : sizeof(text) - 1;
     struct value error = value_string(arena_copy(arena, (struct slice){text, kept}));
     error.kind = VALUE_ERROR;
+    return error;
+}
+
+struct value cel_error(struct arena *arena, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    struct value error = error_with(arena, format, arguments);
+    va_end(arguments);
+    return error;
+}
+
+#define STEPS_OF_ERROR 16
+
+struct value cel_fail(struct cel_activation *activation, const char *format, ...)
+{
+    va_list arguments;
+    if (!cel_spend(activation, STEPS_OF_ERROR))
+        return cel_too_many_steps();
+    va_start(arguments, format);
+    struct value error = error_with(activation->arena, format, arguments);
+    va_end(arguments);
     return error;
 }
 
@@ -63,7 +85,7 @@ static struct value refuse(struct machine *machine, const char *what, struct val
 {
     if (value.kind == VALUE_ERROR)
         return value;
-    return cel_error(machine->activation->arena, "no such overload: %s of %s", what,
+    return cel_fail(machine->activation, "no such overload: %s of %s", what,
                      cel_type_name((enum cel_type)value.kind));
 }
 
@@ -139,7 +161,7 @@ static struct value index_map(struct machine *machine, struct value map, struct 
         return value;
     if (key.kind != VALUE_STRING)
         return cel_error_literal("no such key");
-    return cel_error(machine->activation->arena, "no such key: %.*s",
+    return cel_fail(machine->activation, "no such key: %.*s",
                      key.size > 200 ? 200 : (int)key.size, key.s);
 }
 
@@ -201,6 +223,8 @@ static struct value make_list(struct machine *machine, const struct value *value
     const struct value *error = first_error(values, count);
     if (error)
         return *error;
+    if (!cel_spend(machine->activation, count))
+        return cel_too_many_steps();
     struct value *items = cel_new_items(machine->activation, count);
     if (count)
         memcpy(items, values, count * sizeof(struct value));
@@ -275,7 +299,7 @@ static struct value loop_too_large(struct machine *machine)
 {
     if (machine->activation->steps_left == 0)
         return cel_too_many_steps();
-    return cel_error(machine->activation->arena, "a list or map of more than %u elements",
+    return cel_fail(machine->activation, "a list or map of more than %u elements",
                      CEL_LIST_MAX);
 }
 
@@ -287,7 +311,7 @@ static struct value loop_open(struct machine *machine, const struct cel_instruct
     enum cel_macro macro = (enum cel_macro)(at->macro & ~CEL_LOOP_HAS_TWO);
     if (!cel_is_container(range))
         return refuse(machine, "a macro", range);
-    cel_iter_open(&loop->iter, range);
+    cel_iter_open(&loop->iter, machine->activation, range);
     loop->has_two = at->macro & CEL_LOOP_HAS_TWO;
     if (!loop_reserve(machine, loop, macro))
         return loop_too_large(machine);
@@ -372,7 +396,7 @@ static void loop_merge(struct machine *machine, struct loop *loop, struct value 
         loop_finish(loop, refuse(machine, "transformMapEntry()", entries));
         return;
     }
-    cel_iter_open(&iter, entries);
+    cel_iter_open(&iter, machine->activation, entries);
     while (cel_iter_next(&iter, machine->activation, &key, &value))
         loop_put(machine, loop, key, value);
 }
@@ -525,7 +549,7 @@ static struct value run(struct machine *machine, struct value *stack)
             break;
         case CODE_LOOP_NEXT:
             loop = &machine->loops[at->count];
-            if (!cel_spend(machine->activation, 1))
+            if (!cel_spend(machine->activation, at->macro))
                 return cel_too_many_steps();
             if (!loop_next(machine, loop))
                 at = code + at->arg - 1;
@@ -577,17 +601,23 @@ static struct value run_large(struct machine *machine)
     return run(machine, arena_alloc(arena, (program->stack_size + 1) * sizeof(struct value)));
 }
 
-struct value cel_eval(const struct cel_program *program, struct cel_activation *activation)
+struct value cel_eval_within(const struct cel_program *program, struct cel_activation *activation,
+                             uint32_t steps)
 {
     struct value stack[SMALL_STACK + 1];
     struct loop loops[SMALL_LOOPS];
     struct machine machine = {program, activation, loops};
-    if (program->is_constant)
-        return program->constants[0];
-    activation->steps_left = CEL_STEPS_MAX;
+    activation->steps_left = steps;
     struct value result = program->stack_size <= SMALL_STACK && program->loop_count <= SMALL_LOOPS
                               ? run(&machine, stack)
                               : run_large(&machine);
     /* An error that a bound gave must be seen, also where an || has absorbed it. */
     return activation->steps_left == 0 ? cel_too_many_steps() : result;
+}
+
+struct value cel_eval(const struct cel_program *program, struct cel_activation *activation)
+{
+    if (program->is_constant)
+        return program->constants[0];
+    return cel_eval_within(program, activation, CEL_STEPS_MAX);
 }

@@ -3,9 +3,13 @@
 #include "rules/cel_program.h"
 #include "rules/cel_value.h"
 
+#define FOLD_STEPS_MAX  (4 * CEL_STEPS_MAX) /* of a whole text: loading must not hang either */
+#define FOLD_WEIGHT_MAX (1u << 18)          /* larger constants are made when they are needed */
+
 struct folder {
     struct arena *arena;
     struct cel_report *report;
+    uint32_t steps_left;
 };
 
 static void fold(struct folder *folder, struct cel_node *node, bool is_certain);
@@ -41,13 +45,18 @@ static struct value no_load(struct cel_activation *activation, uint32_t slot)
     return (struct value){0};
 }
 
+/* VALUE_ABSENT where it stays to be evaluated. */
 static struct value evaluate(struct folder *folder, const struct cel_node *node)
 {
     struct cel_activation activation = {.load = no_load, .arena = folder->arena};
+    uint32_t steps = folder->steps_left < CEL_STEPS_MAX ? folder->steps_left : CEL_STEPS_MAX;
     struct cel_program *program = cel_emit(node, folder->arena);
-    struct value value = cel_eval(program, &activation);
+    struct value value = cel_eval_within(program, &activation, steps);
+    folder->steps_left -= steps - activation.steps_left;
     /* It may point into the program. */
-    if (value.kind != VALUE_ERROR)
+    if (activation.steps_left == 0 || cel_weight(value, FOLD_WEIGHT_MAX) >= FOLD_WEIGHT_MAX)
+        value = (struct value){0};
+    else if (value.kind != VALUE_ERROR)
         value = cel_copy_value(folder->arena, value);
     else
         value = cel_error(folder->arena, "%.*s", (int)value.size, value.s);
@@ -57,7 +66,9 @@ static struct value evaluate(struct folder *folder, const struct cel_node *node)
 
 static void evaluate_node(struct folder *folder, struct cel_node *node, bool is_certain)
 {
-    struct value value = evaluate(folder, node);
+    struct value value = folder->steps_left ? evaluate(folder, node) : (struct value){0};
+    if (value.kind == VALUE_ABSENT)
+        return;
     if (value.kind != VALUE_ERROR) {
         become_literal(node, value);
         return;
@@ -178,6 +189,6 @@ static void fold(struct folder *folder, struct cel_node *node, bool is_certain)
 
 void cel_fold(struct cel_node *tree, struct arena *arena, struct cel_report *report)
 {
-    struct folder folder = {arena, report};
+    struct folder folder = {arena, report, FOLD_STEPS_MAX};
     fold(&folder, tree, true);
 }

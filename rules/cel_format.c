@@ -27,7 +27,7 @@ static struct value refuse(struct formatter *formatter, char clause, const char 
 {
     if (value.kind == VALUE_ERROR)
         return value;
-    return cel_error(formatter->activation->arena, "%%%c is for %s, not for %s", clause, takes,
+    return cel_fail(formatter->activation, "%%%c is for %s, not for %s", clause, takes,
                      cel_type_name((enum cel_type)value.kind));
 }
 
@@ -39,7 +39,7 @@ static struct value add_list(struct formatter *formatter, struct value list)
 {
     struct cel_iter iter;
     struct value index, element;
-    cel_iter_open(&iter, list);
+    cel_iter_open(&iter, formatter->activation, list);
     buf_add_char(formatter->out, '[');
     while (cel_iter_next(&iter, formatter->activation, &index, &element)) {
         if (index.i > 0)
@@ -77,7 +77,7 @@ static struct pair *sorted_pairs(struct formatter *formatter, struct value map, 
     struct cel_iter iter;
     struct value key, value;
     struct arena *arena = formatter->activation->arena;
-    cel_iter_open(&iter, map);
+    cel_iter_open(&iter, formatter->activation, map);
     struct pair *pairs = arena_alloc(arena, (iter.count + 1) * sizeof(struct pair));
     *count = 0;
     while (cel_iter_next(&iter, formatter->activation, &key, &value))
@@ -223,7 +223,7 @@ static struct value add_clause(struct formatter *formatter, char clause, int pre
     if (!clause || !strchr("sdfebxXo", clause))
         return cel_error_literal("a clause is one of %s %d %f %e %b %x %X %o %%");
     if (formatter->used >= cel_size(formatter->list))
-        return cel_error(activation->arena, "index %u out of range: the list has too few elements",
+        return cel_fail(activation, "index %u out of range: the list has too few elements",
                          formatter->used);
     struct value value = cel_at(activation, formatter->list, formatter->used++);
     switch (clause) {

@@ -62,7 +62,7 @@ struct value cel_refuse_arguments(struct cel_activation *activation, const char 
     for (uint32_t i = 0; i < count && size < sizeof(types); i++)
         size += (size_t)snprintf(types + size, sizeof(types) - size, "%s%s", i ? ", " : "",
                                  cel_type_name((enum cel_type)arguments[i].kind));
-    return cel_error(activation->arena, "no such overload: %s(%s)", name, types);
+    return cel_fail(activation, "no such overload: %s(%s)", name, types);
 }
 
 struct value cel_call_builtin(const struct cel_builtin *builtin, struct cel_activation *activation,
@@ -158,9 +158,10 @@ static struct value core_contains(struct cel_activation *activation, const struc
 static struct value core_starts_with(struct cel_activation *activation,
                                      const struct value *arguments, uint32_t count)
 {
-    (void)activation;
     (void)count;
     struct value text = arguments[0], part = arguments[1];
+    if (!cel_spend(activation, part.size >> 10))
+        return cel_too_many_steps();
     return value_bool(text.size >= part.size &&
                       slice_equal((struct slice){text.s, part.size}, value_text(part)));
 }
@@ -168,9 +169,10 @@ static struct value core_starts_with(struct cel_activation *activation,
 static struct value core_ends_with(struct cel_activation *activation, const struct value *arguments,
                                    uint32_t count)
 {
-    (void)activation;
     (void)count;
     struct value text = arguments[0], part = arguments[1];
+    if (!cel_spend(activation, part.size >> 10))
+        return cel_too_many_steps();
     if (text.size < part.size)
         return value_bool(false);
     struct slice end = {text.s + (text.size - part.size), part.size};
@@ -187,7 +189,7 @@ static struct value core_matches(struct cel_activation *activation, const struct
         return cel_too_many_steps();
     struct cel_regex *regex = cel_regex_compile(value_text(arguments[1]), message);
     if (!regex)
-        return cel_error(activation->arena, "%s", message);
+        return cel_fail(activation, "%s", message);
     struct value result = cel_regex_match(regex, activation, arguments[0]);
     cel_regex_free(regex);
     return result;

@@ -69,6 +69,10 @@ const char *cel_type_name(enum cel_type type);
 bool cel_spend(struct cel_activation *activation, uint64_t steps);
 struct value cel_too_many_steps(void);
 
+/* cel_error(), paid for: so many errors can be absorbed that their texts would fill the memory. */
+struct value cel_fail(struct cel_activation *activation, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
 /* An error whose text is a literal: no allocation. */
 struct value cel_error_literal(const char *text);
 #endif

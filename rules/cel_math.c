@@ -19,7 +19,7 @@ static struct value extreme_of_list(struct cel_activation *activation, const cha
 {
     struct cel_iter iter;
     struct value index, element, best = {0};
-    cel_iter_open(&iter, list);
+    cel_iter_open(&iter, activation, list);
     if (!cel_spend(activation, iter.count))
         return cel_too_many_steps();
     while (cel_iter_next(&iter, activation, &index, &element)) {

@@ -37,8 +37,8 @@ static struct value refuse(struct cel_activation *activation, enum cel_operator 
     const char *left = cel_type_name((enum cel_type)a.kind);
     const char *right = cel_type_name((enum cel_type)b.kind);
     if (is_unary(op))
-        return cel_error(activation->arena, "no such overload: %s%s", texts[op], left);
-    return cel_error(activation->arena, "no such overload: %s %s %s", left, texts[op], right);
+        return cel_fail(activation, "no such overload: %s%s", texts[op], left);
+    return cel_fail(activation, "no such overload: %s %s %s", left, texts[op], right);
 }
 
 static struct value overflow(void)
@@ -111,7 +111,7 @@ static struct value concat_text(struct cel_activation *activation, struct value 
     if (a.size == 0)
         return b;
     if (size > CEL_STRING_MAX)
-        return cel_error(activation->arena, "a text of more than %u bytes", CEL_STRING_MAX);
+        return cel_fail(activation, "a text of more than %u bytes", CEL_STRING_MAX);
     if (!cel_spend(activation, size >> 6))
         return cel_too_many_steps();
     char *joined = arena_alloc(activation->arena, size);
@@ -124,7 +124,7 @@ static struct value concat_lists(struct cel_activation *activation, struct value
 {
     uint64_t count = (uint64_t)cel_size(a) + cel_size(b);
     if (count > CEL_LIST_MAX)
-        return cel_error(activation->arena, "a list of more than %u elements", CEL_LIST_MAX);
+        return cel_fail(activation, "a list of more than %u elements", CEL_LIST_MAX);
     if (!cel_spend(activation, count))
         return cel_too_many_steps();
     struct value *items = cel_new_items(activation, (uint32_t)count);
@@ -173,6 +173,8 @@ static struct value relate(struct cel_activation *activation, enum cel_operator 
     enum cel_order order = cel_order(a, b);
     if (order == CEL_ORDER_REFUSED)
         return refuse(activation, op, a, b);
+    if (a.kind == VALUE_STRING && !cel_spend(activation, a.size >> 10))
+        return cel_too_many_steps();
     if (order == CEL_ORDER_NONE)
         return value_bool(false);
     if (op == CEL_LESS)
@@ -189,18 +191,18 @@ static struct value equate(struct cel_activation *activation, enum cel_operator 
 {
     if (a.kind == VALUE_ERROR || b.kind == VALUE_ERROR)
         return refuse(activation, op, a, b);
-    return value_bool(cel_equal(activation, a, b) == (op == CEL_EQUAL));
+    return value_bool(cel_equal_within(activation, a, b) == (op == CEL_EQUAL));
 }
 
 static struct value is_in_list(struct cel_activation *activation, struct value a, struct value list)
 {
     struct cel_iter iter;
     struct value index, element;
-    cel_iter_open(&iter, list);
+    cel_iter_open(&iter, activation, list);
     if (!cel_spend(activation, iter.count))
         return cel_too_many_steps();
     while (cel_iter_next(&iter, activation, &index, &element))
-        if (cel_equal(activation, element, a))
+        if (cel_equal_within(activation, element, a))
             return value_bool(true);
     return value_bool(false);
 }
@@ -211,7 +213,7 @@ static struct value is_in_items(struct cel_activation *activation, struct value 
     if (!cel_spend(activation, list.size))
         return cel_too_many_steps();
     for (uint32_t i = 0; i < list.size; i++)
-        if (cel_equal(activation, list.items[i], a))
+        if (cel_equal_within(activation, list.items[i], a))
             return value_bool(true);
     return value_bool(false);
 }

@@ -11,6 +11,12 @@
 #define PACK_DEPTH_MAX 32
 #define JSON_DEPTH_MAX 1200 /* deeper than any expression can nest */
 
+/* A list may have one element many times, and that its own: as text it would be without end. */
+static bool is_full(const struct buf *out, size_t start)
+{
+    return out->size - start > CEL_OUTPUT_MAX;
+}
+
 static struct slice scalar_text(struct value value, char text[40])
 {
     int size = cel_scalar_format(value, text);
@@ -40,95 +46,115 @@ static void add_base64(struct buf *out, struct slice bytes)
     buf_add_char(out, '"');
 }
 
-static void to_json(struct cel_activation *activation, struct value value, int depth,
-                    struct buf *out);
+/* Where JSON goes. */
+struct json {
+    struct cel_activation *activation;
+    struct buf *out;
+    size_t start;
+};
 
-static void list_to_json(struct cel_activation *activation, struct value list, int depth,
-                         struct buf *out)
+static bool to_json(struct json *json, struct value value, int depth);
+
+static bool list_to_json(struct json *json, struct value list, int depth)
 {
     struct cel_iter iter;
     struct value index, element;
-    cel_iter_open(&iter, list);
-    buf_add_char(out, '[');
-    while (cel_iter_next(&iter, activation, &index, &element)) {
+    cel_iter_open(&iter, json->activation, list);
+    buf_add_char(json->out, '[');
+    while (cel_iter_next(&iter, json->activation, &index, &element)) {
         if (index.i > 0)
-            buf_add_char(out, ',');
-        to_json(activation, element, depth + 1, out);
+            buf_add_char(json->out, ',');
+        if (!to_json(json, element, depth + 1))
+            return false;
     }
-    buf_add_char(out, ']');
+    buf_add_char(json->out, ']');
+    return true;
 }
 
-static void map_to_json(struct cel_activation *activation, struct value map, int depth,
-                        struct buf *out)
+static bool map_to_json(struct json *json, struct value map, int depth)
 {
     struct cel_iter iter;
     struct value key, value;
     char text[40];
-    cel_iter_open(&iter, map);
-    buf_add_char(out, '{');
-    while (cel_iter_next(&iter, activation, &key, &value)) {
+    cel_iter_open(&iter, json->activation, map);
+    buf_add_char(json->out, '{');
+    while (cel_iter_next(&iter, json->activation, &key, &value)) {
         if (iter.index > 1)
-            buf_add_char(out, ',');
-        json_add_string(out, key_text(key, text));
-        buf_add_char(out, ':');
-        to_json(activation, value, depth + 1, out);
+            buf_add_char(json->out, ',');
+        json_add_string(json->out, key_text(key, text));
+        buf_add_char(json->out, ':');
+        if (!to_json(json, value, depth + 1))
+            return false;
     }
-    buf_add_char(out, '}');
+    buf_add_char(json->out, '}');
+    return true;
 }
 
-static void to_json(struct cel_activation *activation, struct value value, int depth,
-                    struct buf *out)
+/* Numbers that JSON does not have are text. */
+static void scalar_to_json(struct json *json, struct value value)
 {
     char text[40];
-    bool is_digits = value.kind != VALUE_DOUBLE || isfinite(value.d);
-    if (depth > JSON_DEPTH_MAX) {
-        buf_add_text(out, "null");
-        return;
-    }
+    bool is_bare = value.kind != VALUE_TIMESTAMP && value.kind != VALUE_DURATION &&
+                   (value.kind != VALUE_DOUBLE || isfinite(value.d));
+    if (is_bare)
+        buf_add_slice(json->out, scalar_text(value, text));
+    else
+        json_add_string(json->out, scalar_text(value, text));
+}
+
+static bool to_json(struct json *json, struct value value, int depth)
+{
+    if (depth > JSON_DEPTH_MAX || is_full(json->out, json->start))
+        return false;
     switch ((enum value_kind)value.kind) {
     case VALUE_NULL:
     case VALUE_BOOL:
     case VALUE_INT:
     case VALUE_UINT:
     case VALUE_DOUBLE:
-        if (is_digits)
-            buf_add_slice(out, scalar_text(value, text));
-        else
-            json_add_string(out, scalar_text(value, text));
-        break;
     case VALUE_TIMESTAMP:
     case VALUE_DURATION:
-        json_add_string(out, scalar_text(value, text));
+        scalar_to_json(json, value);
         break;
     case VALUE_STRING:
     case VALUE_TYPE:
-        json_add_string(out, value_text(value));
+        json_add_string(json->out, value_text(value));
         break;
     case VALUE_BYTES:
-        add_base64(out, value_text(value));
+        add_base64(json->out, value_text(value));
         break;
     case VALUE_LIST:
-        list_to_json(activation, value, depth, out);
-        break;
+        return list_to_json(json, value, depth);
     case VALUE_MAP:
-        map_to_json(activation, value, depth, out);
-        break;
+        return map_to_json(json, value, depth);
     case VALUE_ABSENT:
     case VALUE_ERROR:
-        buf_add_text(out, "null");
-        break;
+        return false;
     }
+    return true;
 }
 
-void cel_to_json(struct cel_activation *activation, struct value value, struct buf *out)
+bool cel_to_json(struct cel_activation *activation, struct value value, struct buf *out)
 {
-    to_json(activation, value, 1, out);
+    struct json json = {activation, out, out->size};
+    if (to_json(&json, value, 1))
+        return true;
+    out->size = json.start;
+    buf_add_text(out, "null");
+    return false;
 }
 
 /* ---- msgpack ---- */
 
-static bool pack(struct cel_activation *activation, struct value value, int depth,
-                 msgpack_packer *packer);
+/* Where msgpack goes. */
+struct packing {
+    struct cel_activation *activation;
+    msgpack_packer packer;
+    const struct buf *out;
+    size_t start;
+};
+
+static bool pack(struct packing *packing, struct value value, int depth);
 
 static void pack_text(msgpack_packer *packer, struct slice text)
 {
@@ -136,39 +162,37 @@ static void pack_text(msgpack_packer *packer, struct slice text)
     msgpack_pack_str_body(packer, text.data, text.size);
 }
 
-static bool pack_list(struct cel_activation *activation, struct value list, int depth,
-                      msgpack_packer *packer)
+static bool pack_list(struct packing *packing, struct value list, int depth)
 {
     struct cel_iter iter;
     struct value index, element;
-    cel_iter_open(&iter, list);
-    msgpack_pack_array(packer, iter.count);
-    while (cel_iter_next(&iter, activation, &index, &element))
-        if (!pack(activation, element, depth + 1, packer))
+    cel_iter_open(&iter, packing->activation, list);
+    msgpack_pack_array(&packing->packer, iter.count);
+    while (cel_iter_next(&iter, packing->activation, &index, &element))
+        if (!pack(packing, element, depth + 1))
             return false;
     return true;
 }
 
-static bool pack_map(struct cel_activation *activation, struct value map, int depth,
-                     msgpack_packer *packer)
+static bool pack_map(struct packing *packing, struct value map, int depth)
 {
     struct cel_iter iter;
     struct value key, value;
     char text[40];
-    cel_iter_open(&iter, map);
-    msgpack_pack_map(packer, iter.count);
-    while (cel_iter_next(&iter, activation, &key, &value)) {
-        pack_text(packer, key_text(key, text));
-        if (!pack(activation, value, depth + 1, packer))
+    cel_iter_open(&iter, packing->activation, map);
+    msgpack_pack_map(&packing->packer, iter.count);
+    while (cel_iter_next(&iter, packing->activation, &key, &value)) {
+        pack_text(&packing->packer, key_text(key, text));
+        if (!pack(packing, value, depth + 1))
             return false;
     }
     return true;
 }
 
-static bool pack(struct cel_activation *activation, struct value value, int depth,
-                 msgpack_packer *packer)
+static bool pack(struct packing *packing, struct value value, int depth)
 {
-    if (depth > PACK_DEPTH_MAX)
+    msgpack_packer *packer = &packing->packer;
+    if (depth > PACK_DEPTH_MAX || is_full(packing->out, packing->start))
         return false;
     switch ((enum value_kind)value.kind) {
     case VALUE_NULL:
@@ -199,9 +223,9 @@ static bool pack(struct cel_activation *activation, struct value value, int dept
         msgpack_pack_bin_body(packer, value.s, value.size);
         break;
     case VALUE_LIST:
-        return pack_list(activation, value, depth, packer);
+        return pack_list(packing, value, depth);
     case VALUE_MAP:
-        return pack_map(activation, value, depth, packer);
+        return pack_map(packing, value, depth);
     case VALUE_ABSENT:
     case VALUE_ERROR:
         return false;
@@ -211,12 +235,11 @@ static bool pack(struct cel_activation *activation, struct value value, int dept
 
 bool cel_to_msgpack(struct cel_activation *activation, struct value value, struct buf *out)
 {
-    msgpack_packer packer;
-    size_t start = out->size;
-    msgpack_packer_init(&packer, out, buf_pack_write);
-    if (pack(activation, value, 1, &packer))
+    struct packing packing = {.activation = activation, .out = out, .start = out->size};
+    msgpack_packer_init(&packing.packer, out, buf_pack_write);
+    if (pack(&packing, value, 1))
         return true;
-    out->size = start;
-    msgpack_pack_nil(&packer);
+    out->size = packing.start;
+    msgpack_pack_nil(&packing.packer);
     return false;
 }

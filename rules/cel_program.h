@@ -53,7 +53,7 @@ enum cel_code {
 struct cel_instruction {
     uint8_t code;   /* enum cel_code */
     uint8_t count;  /* also the loop of CODE_LOOP_... */
-    uint16_t macro; /* of CODE_LOOP_OPEN and CODE_LOOP_RESULT: enum cel_macro */
+    uint16_t macro; /* of CODE_LOOP_OPEN and CODE_LOOP_RESULT: enum cel_macro; of CODE_LOOP_NEXT: the steps of a turn */
     uint32_t arg;
 };
 
@@ -82,6 +82,10 @@ struct cel_program {
     enum cel_type type;
     bool is_constant;    /* `constants[0]` is the value */
 };
+
+/* cel_eval() with another number of steps; what is left is in the activation. */
+struct value cel_eval_within(const struct cel_program *program, struct cel_activation *activation,
+                             uint32_t steps);
 
 struct cel_node;
 

@@ -9,12 +9,12 @@
 
 static struct value out_of_range(struct cel_activation *activation, int64_t index)
 {
-    return cel_error(activation->arena, "index out of range: %lld", (long long)index);
+    return cel_fail(activation, "index out of range: %lld", (long long)index);
 }
 
 static struct value too_long(struct cel_activation *activation)
 {
-    return cel_error(activation->arena, "a text of more than %u bytes", CEL_STRING_MAX);
+    return cel_fail(activation, "a text of more than %u bytes", CEL_STRING_MAX);
 }
 
 /* Pays for looking at a whole text. */
@@ -304,7 +304,7 @@ static struct value split(struct cel_activation *activation, const struct value 
         return cel_list_of(NULL, 0);
     uint32_t pieces = count_pieces(text, separator, limit);
     if (pieces > CEL_LIST_MAX)
-        return cel_error(activation->arena, "a list of more than %u elements", CEL_LIST_MAX);
+        return cel_fail(activation, "a list of more than %u elements", CEL_LIST_MAX);
     if (!cel_spend(activation, pieces + (text.size >> 6)))
         return cel_too_many_steps();
     struct value *items = cel_new_items(activation, pieces);
@@ -324,7 +324,7 @@ static struct value join(struct cel_activation *activation, const struct value *
     struct text out = {.arena = activation->arena};
     struct cel_iter iter;
     struct value index, element;
-    cel_iter_open(&iter, arguments[0]);
+    cel_iter_open(&iter, activation, arguments[0]);
     if (!cel_spend(activation, iter.count))
         return cel_too_many_steps();
     while (cel_iter_next(&iter, activation, &index, &element)) {

@@ -235,7 +235,7 @@ static struct value timestamp_field(struct cel_activation *activation, const str
     struct cel_zone_ref zone;
     if (count == 2) {
         if (!cel_zone_find(value_text(arguments[1]), &zone))
-            return cel_error(activation->arena, "no time zone '%.*s'",
+            return cel_fail(activation, "no time zone '%.*s'",
                              arguments[1].size > 64 ? 64 : (int)arguments[1].size, arguments[1].s);
         seconds += cel_zone_offset(zone, seconds);
     }

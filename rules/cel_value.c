@@ -37,14 +37,17 @@ uint32_t cel_size(struct value container)
     return 0;
 }
 
-void cel_iter_open(struct cel_iter *iter, struct value container)
+void cel_iter_open(struct cel_iter *iter, struct cel_activation *activation,
+                   struct value container)
 {
     iter->container = container;
     iter->index = 0;
-    if (container.rep == VALUE_REP_RAW)
+    if (container.rep == VALUE_REP_RAW) {
+        cel_spend(activation, container.size >> 8);
         iter->count = open_raw(container, &iter->cursor);
-    else
+    } else {
         iter->count = cel_size(container);
+    }
 }
 
 static struct value next_raw(struct cel_iter *iter)
@@ -137,7 +140,7 @@ void cel_entry(struct cel_activation *activation, struct value map, uint32_t ind
                struct value *key, struct value *value)
 {
     struct cel_iter iter;
-    cel_iter_open(&iter, map);
+    cel_iter_open(&iter, activation, map);
     if (map.rep != VALUE_REP_RAW)
         iter.index = index;
     while (cel_iter_next(&iter, activation, key, value))
@@ -163,7 +166,7 @@ static struct value find_by_walk(struct cel_activation *activation, struct value
 {
     struct cel_iter iter;
     struct value entry_key, entry, found = {0};
-    cel_iter_open(&iter, map);
+    cel_iter_open(&iter, activation, map);
     cel_spend(activation, iter.count / 8);
     while (cel_iter_next(&iter, activation, &entry_key, &entry))
         if (keys_equal(entry_key, key))
@@ -171,10 +174,16 @@ static struct value find_by_walk(struct cel_activation *activation, struct value
     return found;
 }
 
+/* Long keys of one length are compared in full. */
+static uint64_t key_price(struct value key)
+{
+    return key.kind == VALUE_STRING ? key.size >> 10 : 0;
+}
+
 static struct value find_in_items(struct cel_activation *activation, struct value map,
                                   struct value key)
 {
-    cel_spend(activation, map.size / 8);
+    cel_spend(activation, map.size / 8 + map.size * key_price(key));
     for (uint32_t i = 0; i < map.size; i++)
         if (keys_equal(map.items[2 * (size_t)i], key))
             return map.items[2 * (size_t)i + 1];
@@ -252,10 +261,13 @@ static struct value repeated_key(void)
 struct value cel_check_keys(struct cel_activation *activation, const struct value *items,
                             uint32_t pairs)
 {
-    for (uint32_t i = 0; i < pairs; i++)
+    for (uint32_t i = 0; i < pairs; i++) {
         if (!is_key(items[2 * (size_t)i]))
-            return cel_error(activation->arena, "%s can't be the key of a map",
-                             cel_type_name((enum cel_type)items[2 * (size_t)i].kind));
+            return cel_fail(activation, "%s can't be the key of a map",
+                            cel_type_name((enum cel_type)items[2 * (size_t)i].kind));
+        if (!cel_spend(activation, 1 + 8 * key_price(items[2 * (size_t)i])))
+            return cel_too_many_steps();
+    }
     if (pairs > 8)
         return has_equal_keys(activation, items, pairs) ? repeated_key() : value_null();
     for (uint32_t i = 0; i < pairs; i++)
@@ -287,10 +299,29 @@ uint32_t cel_copy_items(struct cel_activation *activation, struct value list, st
     struct cel_iter iter;
     struct value index;
     uint32_t count = 0;
-    cel_iter_open(&iter, list);
+    cel_iter_open(&iter, activation, list);
     while (cel_iter_next(&iter, activation, &index, &items[count]))
         count++;
     return count;
+}
+
+static size_t item_count(struct value value)
+{
+    if (!cel_is_container(value) || value.rep != VALUE_REP_ITEMS)
+        return 0;
+    return value.kind == VALUE_MAP ? 2 * (size_t)value.size : value.size;
+}
+
+uint64_t cel_weight(struct value value, uint64_t limit)
+{
+    bool is_raw = cel_is_container(value) && value.rep == VALUE_REP_RAW;
+    size_t count = item_count(value);
+    uint64_t weight = 1;
+    if (value.kind == VALUE_STRING || value.kind == VALUE_BYTES || is_raw)
+        weight += value.size;
+    for (size_t i = 0; i < count && weight < limit; i++)
+        weight += cel_weight(value.items[i], limit - weight);
+    return weight;
 }
 
 struct value cel_copy_value(struct arena *arena, struct value value)
@@ -300,7 +331,7 @@ struct value cel_copy_value(struct arena *arena, struct value value)
     if (is_text || is_raw) {
         value.s = arena_copy(arena, value_text(value)).data;
     } else if (cel_is_container(value) && value.rep == VALUE_REP_ITEMS) {
-        size_t count = value.kind == VALUE_MAP ? 2 * (size_t)value.size : value.size;
+        size_t count = item_count(value);
         struct value *items = arena_alloc(arena, count * sizeof(struct value));
         for (size_t i = 0; i < count; i++)
             items[i] = cel_copy_value(arena, value.items[i]);
@@ -416,13 +447,13 @@ static bool lists_equal(struct cel_activation *activation, struct value a, struc
 {
     struct cel_iter left, right;
     struct value index, x, y;
-    cel_iter_open(&left, a);
-    cel_iter_open(&right, b);
+    cel_iter_open(&left, activation, a);
+    cel_iter_open(&right, activation, b);
     if (left.count != right.count || !cel_spend(activation, left.count))
         return false;
     while (cel_iter_next(&left, activation, &index, &x) &&
            cel_iter_next(&right, activation, &index, &y))
-        if (!cel_equal(activation, x, y))
+        if (!cel_equal_within(activation, x, y))
             return false;
     return true;
 }
@@ -431,19 +462,30 @@ static bool maps_equal(struct cel_activation *activation, struct value a, struct
 {
     struct cel_iter iter;
     struct value key, value;
-    cel_iter_open(&iter, a);
+    cel_iter_open(&iter, activation, a);
     if (iter.count != cel_size(b) || !cel_spend(activation, iter.count))
         return false;
     while (cel_iter_next(&iter, activation, &key, &value)) {
         struct value other = cel_find(activation, b, key);
-        if (other.kind == VALUE_ABSENT || !cel_equal(activation, value, other))
+        if (other.kind == VALUE_ABSENT || !cel_equal_within(activation, value, other))
             return false;
     }
     return true;
 }
 
-bool cel_equal(struct cel_activation *activation, struct value a, struct value b)
+/* Pays for the comparison of long texts. */
+static bool pay_comparison(struct cel_activation *activation, struct value a, struct value b)
 {
+    bool is_text = a.kind == VALUE_STRING || a.kind == VALUE_BYTES;
+    if (!is_text || a.kind != b.kind || a.size < 1024)
+        return true;
+    return cel_spend(activation, a.size >> 10);
+}
+
+bool cel_equal_within(struct cel_activation *activation, struct value a, struct value b)
+{
+    if (!pay_comparison(activation, a, b))
+        return false;
     enum cel_order order = cel_order(a, b);
     if (order != CEL_ORDER_REFUSED)
         return order == CEL_ORDER_EQUAL;
@@ -471,4 +513,13 @@ bool cel_equal(struct cel_activation *activation, struct value a, struct value b
         break;
     }
     return false;
+}
+
+bool cel_equal(struct cel_activation *activation, struct value a, struct value b)
+{
+    uint32_t steps_left = activation->steps_left;
+    activation->steps_left = CEL_STEPS_MAX;
+    bool equal = cel_equal_within(activation, a, b);
+    activation->steps_left = steps_left;
+    return equal;
 }

@@ -22,8 +22,9 @@ struct cel_iter {
     uint32_t count;
 };
 
-/* Of a list or a map. */
-void cel_iter_open(struct cel_iter *iter, struct value container);
+/* Of a list or a map. Pays for the bytes that will be walked over; the elements are paid for by who walks. */
+void cel_iter_open(struct cel_iter *iter, struct cel_activation *activation,
+                   struct value container);
 
 /* False at the end. Of a list the key is the index. */
 bool cel_iter_next(struct cel_iter *iter, struct cel_activation *activation, struct value *key,
@@ -33,6 +34,9 @@ bool cel_iter_next(struct cel_iter *iter, struct cel_activation *activation, str
 struct value *cel_new_items(struct cel_activation *activation, uint32_t count);
 struct value cel_list_of(const struct value *items, uint32_t count);
 struct value cel_map_of(const struct value *items, uint32_t pairs);
+
+/* Elements and bytes of text in it, counted up to `limit`: what is shared counts as often as it is there. */
+uint64_t cel_weight(struct value value, uint64_t limit);
 
 /* A copy of which nothing borrows from elsewhere but views, which stay. */
 struct value cel_copy_value(struct arena *arena, struct value value);
@@ -54,6 +58,9 @@ enum cel_order {
     CEL_ORDER_NONE = 2,      /* NaN */
     CEL_ORDER_REFUSED = 3,   /* of such types none comes before the other */
 };
+/* cel_equal() within the steps that the evaluation has left; false where there are none. */
+bool cel_equal_within(struct cel_activation *activation, struct value a, struct value b);
+
 enum cel_order cel_order(struct value a, struct value b);
 
 static inline bool cel_is_container(struct value value)

@@ -601,6 +601,15 @@ static void test_and_and_or_absorb_errors_from_both_sides(void **state)
 
 /* ---- bounds ---- */
 
+/* 2,000 ints. */
+static struct value many_items(void)
+{
+    static struct value items[2000];
+    for (size_t i = 0; i < 2000; i++)
+        items[i] = value_int((int64_t)i);
+    return (struct value){.kind = VALUE_LIST, .size = 2000, .items = items};
+}
+
 static void test_no_expression_runs_for_long(void **state)
 {
     static const char *const endless[] = {
@@ -615,18 +624,36 @@ static void test_no_expression_runs_for_long(void **state)
         "event.name.replace('', event.name).replace('', event.name))) == []",
     };
     struct world world;
-    static struct value items[2000];
     (void)state;
     world_init(&world);
-    for (size_t i = 0; i < 2000; i++)
-        items[i] = value_int((int64_t)i);
-    world.slots[SLOT_ITEMS] = (struct value){.kind = VALUE_LIST, .size = 2000, .items = items};
+    world.slots[SLOT_ITEMS] = many_items();
     for (size_t i = 0; i < sizeof(endless) / sizeof(endless[0]); i++) {
         struct value value = eval_in(&world, endless[i]);
         if (value.kind != VALUE_ERROR)
             fail_msg("%s came to an end with kind %u", endless[i], value.kind);
-        assert_true(value.size == strlen("the expression takes too many steps"));
+        assert_true(slice_is(value_text(value), "the expression takes too many steps"));
         arena_reset(&world.arena);
+    }
+    world_fini(&world);
+}
+
+/* Constants as large as the language allows are made when they are needed, and none of this takes long to load. */
+static void test_constants_are_folded_within_bounds(void **state)
+{
+    static const char *const large[] = {
+        "[1,2,3,4,5,6,7,8].map(a, [1,2,3,4,5,6,7,8].map(b, [1,2,3,4,5,6,7,8].map(c, "
+        "[1,2,3,4,5,6,7,8].map(d, [1,2,3,4,5,6,7,8].map(e, [1,2,3,4,5,6,7,8].map(f, a + f))))))",
+        "[1,2,3].map(a, 'xxxxxxxx'.replace('', 'yyyyyyyyyyyy').replace('', 'zzzzzzzzzzzzzzzzzzzz')"
+        ".replace('', 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa').replace('', 'bbbbbbbb'))",
+    };
+    struct world world;
+    struct value constant;
+    (void)state;
+    world_init(&world);
+    for (size_t i = 0; i < sizeof(large) / sizeof(large[0]); i++) {
+        struct value value = eval_in(&world, large[i]);
+        assert_int_equal(value.kind, VALUE_LIST);
+        assert_false(cel_program_constant(world.programs[i], &constant));
     }
     world_fini(&world);
 }
@@ -819,6 +846,11 @@ static void test_values_as_msgpack(void **state)
     packs_as(&world, "event.properties",
              "{\"list\":[1,\"two\"],\"deep\":{\"x\":5},\"at\":1500,\"7\":\"seven\"}", true);
     packs_as(&world, "event.properties.nothing", "null", false);
+    world.slots[SLOT_ITEMS] = many_items();
+    packs_as(&world, "context.items.map(x, context.items)", "null", false);
+    packs_as(&world, 
+             "context.items.map(x, event.name.replace('', event.name).replace('', event.name))",
+             "null", false);
     char deep[128] = "";
     memset(deep, '[', 33);
     memset(deep + 33, ']', 33);
@@ -863,6 +895,7 @@ int main(void)
         cmocka_unit_test(test_an_error_that_may_be_absorbed_is_no_problem_at_load),
         cmocka_unit_test(test_and_and_or_absorb_errors_from_both_sides),
         cmocka_unit_test(test_no_expression_runs_for_long),
+        cmocka_unit_test(test_constants_are_folded_within_bounds),
         cmocka_unit_test(test_what_is_too_large_or_too_deep_is_refused),
         cmocka_unit_test(test_long_chains_of_conditions_are_read),
         cmocka_unit_test(test_damaged_texts_are_refused_or_run),
