@@ -11,6 +11,7 @@
 #include "core/hash.h"
 #include "core/mp.h"
 
+#define RARE       __attribute__((noinline)) /* keeps what is rare out of the usual way */
 #define RANK_NONE  UINT8_MAX
 #define RANK_EMPTY 128 /* added to that of a value that is null or '' */
 
@@ -20,7 +21,8 @@ struct decoder {
     struct name_cache names;
     struct wire_day day;
     uint32_t type_name_ids[SCHEMA_TYPES_MAX];
-    uint8_t *ranks; /* of what each slot holds, while an event is read */
+    uint32_t type_letters; /* letter_bit() of their first ones */
+    uint8_t *ranks;        /* of what each contested slot holds, while an event is read */
     struct value empty_map;
 };
 
@@ -28,12 +30,18 @@ struct decoder {
 struct reading {
     struct decoder *decoder;
     struct arena *arena;
+    const char *end; /* of the message */
     struct event *event;
     struct value *slots;
     const struct schema_type *type; /* NULL: none that the schema names */
     enum event_dead dead;           /* the first thing that is wrong, but bad_msgpack wins */
     const char *detail;
 };
+
+static uint32_t letter_bit(char letter)
+{
+    return UINT32_C(1) << (letter & 31);
+}
 
 struct decoder *decoder_new(const struct schema *schema, const struct event_wants *wants)
 {
@@ -44,9 +52,11 @@ struct decoder *decoder_new(const struct schema *schema, const struct event_want
     decoder->schema = schema;
     plan_init(&decoder->plan, schema, wants);
     name_cache_init(&decoder->names, schema, wants);
-    for (uint32_t t = 0; t < schema->type_count; t++)
+    for (uint32_t t = 0; t < schema->type_count; t++) {
         decoder->type_name_ids[t] = name_cache_id(&decoder->names, schema->types[t].name);
-    decoder->ranks = calloc(wants->path_count + 1, sizeof *decoder->ranks);
+        decoder->type_letters |= letter_bit(schema->types[t].value.data[0]);
+    }
+    decoder->ranks = calloc(decoder->plan.contest_count + 1, sizeof *decoder->ranks);
     CHECK(decoder->ranks != NULL);
     decoder->empty_map = value_of_msgpack((struct slice){no_pairs, 1}, VALUE_RAW_PROPERTIES);
     return decoder;
@@ -62,11 +72,6 @@ void decoder_free(struct decoder *decoder)
     free(decoder);
 }
 
-static struct slice value_at(const struct decoder *decoder, struct plan_place place)
-{
-    return decoder->plan.projections[place.level].places[place.index];
-}
-
 /* ---- what is wrong ---- */
 
 static void fail(struct reading *reading, enum event_dead dead, const char *detail)
@@ -78,25 +83,27 @@ static void fail(struct reading *reading, enum event_dead dead, const char *deta
     }
 }
 
-static void fail_text(struct reading *reading, struct slice field)
+static RARE void fail_text(struct reading *reading, struct slice field)
 {
     fail(reading, EVENT_DEAD_BAD_MSGPACK,
          arena_printf(reading->arena, "%.*s is not valid UTF-8", (int)field.size, field.data).data);
 }
 
 /* `FIELD is VALUE; WANTED` */
-static void fail_value(struct reading *reading, enum event_dead dead, struct slice field,
-                       struct slice value, const char *wanted)
+static RARE void fail_value(struct reading *reading, enum event_dead dead, struct slice field,
+                            const char *value, const char *wanted)
 {
+    struct slice bytes = {value, (size_t)(reading->end - value)};
+
     fail(reading, dead,
          arena_printf(reading->arena, "%.*s is %s; %s", (int)field.size, field.data,
-                      wire_problem_show(value, reading->arena), wanted)
+                      wire_problem_show(bytes, reading->arena), wanted)
              .data);
 }
 
 /* `nothing at A, B; WANTED` */
-static void fail_absent(struct reading *reading, enum event_dead dead,
-                        const struct schema_paths *paths, const char *wanted)
+static RARE void fail_absent(struct reading *reading, enum event_dead dead,
+                             const struct schema_paths *paths, const char *wanted)
 {
     struct slice list = {"", 0};
 
@@ -108,96 +115,114 @@ static void fail_absent(struct reading *reading, enum event_dead dead,
              .data);
 }
 
-/* ---- the envelope ---- */
+/* ---- the envelope: what is usual is read at once, all else is searched for ---- */
 
-static void read_customer(struct reading *reading)
+static RARE void search_customer(struct reading *reading)
 {
     static const char wanted[] = "a customer is a text of 1 to 128 bytes or an integer";
-    struct decoder *decoder = reading->decoder;
-    const struct plan_places *places = &decoder->plan.customer;
-    struct slice customer = {NULL, 0};
+    const struct plan_values *values = &reading->decoder->plan.customer;
+    const struct schema_paths *paths = &reading->decoder->schema->customer;
 
-    for (uint32_t i = 0; i < places->count; i++) {
-        struct slice value = value_at(decoder, places->items[i]);
-        struct slice field = decoder->schema->customer.texts[i];
+    for (uint32_t i = 0; i < values->count; i++) {
+        const char *value = *values->items[i];
+        struct slice *customer = &reading->event->customer;
 
-        switch (wire_read_id(value, reading->arena, &customer)) {
+        switch (wire_read_id(value, reading->arena, customer)) {
         case WIRE_ABSENT:
             continue;
         case WIRE_GOOD:
-            reading->event->customer = customer;
-            if (customer.size > EVENT_CUSTOMER_SIZE_MAX)
-                fail_value(reading, EVENT_DEAD_MISSING_CUSTOMER, field, value, wanted);
+            if (customer->size > EVENT_CUSTOMER_SIZE_MAX)
+                fail_value(reading, EVENT_DEAD_MISSING_CUSTOMER, paths->texts[i], value, wanted);
             return;
         case WIRE_BAD:
-            fail_value(reading, EVENT_DEAD_MISSING_CUSTOMER, field, value, wanted);
+            fail_value(reading, EVENT_DEAD_MISSING_CUSTOMER, paths->texts[i], value, wanted);
             return;
         case WIRE_BAD_TEXT:
-            fail_text(reading, field);
+            fail_text(reading, paths->texts[i]);
             return;
         }
     }
-    fail_absent(reading, EVENT_DEAD_MISSING_CUSTOMER, &decoder->schema->customer, wanted);
+    fail_absent(reading, EVENT_DEAD_MISSING_CUSTOMER, paths, wanted);
 }
 
-/* The type that decides the name, where the schema has such a thing. ASCII case does not matter. */
-static void read_type(struct reading *reading)
+static inline void read_customer(struct reading *reading)
 {
-    const struct decoder *decoder = reading->decoder;
-    const struct schema *schema = decoder->schema;
-    struct slice text;
+    struct slice *customer = &reading->event->customer;
 
-    if (!schema->has_type || !wire_text(value_at(decoder, decoder->plan.type), &text))
-        return;
-    for (uint32_t t = 0; t < schema->type_count; t++) {
-        const struct schema_type *type = &schema->types[t];
-
-        if (type->value.size == text.size &&
-            strncasecmp(type->value.data, text.data, text.size) == 0) {
-            reading->type = type;
-            reading->event->name = type->name;
-            reading->event->name_id = decoder->type_name_ids[t];
-            return;
-        }
-    }
+    if (!wire_short_text(*reading->decoder->plan.customer.first, customer) ||
+        !wire_valid_text(*customer))
+        search_customer(reading);
 }
 
-static void read_name(struct reading *reading)
+/* The type that decides the name; NULL where the text is none. ASCII case does not matter. */
+static const struct schema_type *find_type(const struct schema *schema, struct slice text)
+{
+    for (uint32_t t = 0; t < schema->type_count; t++)
+        if (schema->types[t].value.size == text.size &&
+            strncasecmp(schema->types[t].value.data, text.data, text.size) == 0)
+            return &schema->types[t];
+    return NULL;
+}
+
+static RARE void search_name(struct reading *reading)
 {
     static const char wanted[] = "a name is a text";
     struct decoder *decoder = reading->decoder;
-    const struct plan_places *places = &decoder->plan.name;
+    const struct plan_values *values = &decoder->plan.name;
+    const struct schema_paths *paths = &decoder->schema->event_name;
     struct event *event = reading->event;
 
-    if (reading->type != NULL)
-        return;
-    for (uint32_t i = 0; i < places->count; i++) {
-        struct slice value = value_at(decoder, places->items[i]);
-        struct slice field = decoder->schema->event_name.texts[i];
+    for (uint32_t i = 0; i < values->count; i++) {
+        const char *value = *values->items[i];
         struct slice text;
 
         if (wire_is_empty(value))
             continue;
         if (!wire_text(value, &text))
-            fail_value(reading, EVENT_DEAD_MISSING_EVENT, field, value, wanted);
+            fail_value(reading, EVENT_DEAD_MISSING_EVENT, paths->texts[i], value, wanted);
         else if (!name_cache_find(&decoder->names, text, reading->arena, &event->name,
                                   &event->name_id))
-            fail_text(reading, field);
+            fail_text(reading, paths->texts[i]);
         return;
     }
-    fail_absent(reading, EVENT_DEAD_MISSING_EVENT, &decoder->schema->event_name, wanted);
+    fail_absent(reading, EVENT_DEAD_MISSING_EVENT, paths, wanted);
 }
 
-static void read_time(struct reading *reading, int64_t record_time_ms)
+static inline void read_name(struct reading *reading)
+{
+    const struct decoder *decoder = reading->decoder;
+    struct event *event = reading->event;
+    const struct name_entry *entry = NULL;
+    struct slice text;
+
+    if (wire_short_text(*decoder->plan.type, &text) &&
+        (decoder->type_letters & letter_bit(text.data[0])) != 0)
+        reading->type = find_type(decoder->schema, text);
+    if (reading->type != NULL) {
+        event->name = reading->type->name;
+        event->name_id = decoder->type_name_ids[reading->type - decoder->schema->types];
+        return;
+    }
+    if (wire_short_text(*decoder->plan.name.first, &text))
+        entry = name_cache_peek(&decoder->names, text);
+    if (entry != NULL) {
+        event->name = entry->name;
+        event->name_id = entry->id;
+    } else {
+        search_name(reading);
+    }
+}
+
+static RARE void search_time(struct reading *reading, int64_t record_time_ms)
 {
     static const char wanted[] = "a time is RFC 3339 text with an offset, a number since 1970 or a "
                                  "msgpack timestamp, of the years 1 to 9999";
     struct decoder *decoder = reading->decoder;
     const struct schema *schema = decoder->schema;
-    const struct plan_places *places = &decoder->plan.time;
+    const struct plan_values *values = &decoder->plan.time;
 
-    for (uint32_t i = 0; i < places->count; i++) {
-        struct slice value = value_at(decoder, places->items[i]);
+    for (uint32_t i = 0; i < values->count; i++) {
+        const char *value = *values->items[i];
 
         switch (wire_read_time(value, schema->time_unit, schema->time_zone, &decoder->day,
                                &reading->event->time_ms)) {
@@ -218,27 +243,35 @@ static void read_time(struct reading *reading, int64_t record_time_ms)
         fail_absent(reading, EVENT_DEAD_BAD_TIME, &schema->time, wanted);
 }
 
-static void read_event_id(struct reading *reading)
+static inline void read_time(struct reading *reading, int64_t record_time_ms)
 {
-    struct decoder *decoder = reading->decoder;
-    const struct plan_places *places = &decoder->plan.id;
-    struct event *event = reading->event;
+    const struct decoder *decoder = reading->decoder;
+    struct slice text;
 
-    for (uint32_t i = 0; i < places->count; i++) {
-        switch (wire_read_id(value_at(decoder, places->items[i]), reading->arena, &event->id)) {
-        case WIRE_ABSENT:
-        case WIRE_BAD:
-            continue;
-        case WIRE_GOOD:
-            event->has_id = true;
-            event->id_hash = hash_bytes(event->id);
-            return;
-        case WIRE_BAD_TEXT:
-            fail_text(reading, decoder->schema->id.texts[i]);
-            return;
-        }
+    if (!wire_short_text(*decoder->plan.time.first, &text) ||
+        !wire_usual_time(text, &decoder->day, &reading->event->time_ms))
+        search_time(reading, record_time_ms);
+}
+
+/* What is neither text nor an integer is no id. */
+static inline void read_event_id(struct reading *reading)
+{
+    const struct plan_values *values = &reading->decoder->plan.id;
+    struct event *event = reading->event;
+    enum wire_status status = WIRE_ABSENT;
+    uint32_t i;
+
+    for (i = 0; i < values->count && status != WIRE_GOOD && status != WIRE_BAD_TEXT; i++)
+        status = wire_read_id(*values->items[i], reading->arena, &event->id);
+    event->has_id = status == WIRE_GOOD;
+    if (event->has_id) {
+        event->id_hash = hash_bytes(event->id);
+        return;
     }
     event->id = (struct slice){NULL, 0};
+    event->id_hash = 0;
+    if (status == WIRE_BAD_TEXT)
+        fail_text(reading, reading->decoder->schema->id.texts[i - 1]);
 }
 
 /* ---- the slots ---- */
@@ -253,106 +286,169 @@ static uint32_t type_bit(const struct reading *reading)
     return UINT32_C(2) << (reading->type - schema->types);
 }
 
-/* Takes a value into its slot, if it is preferred to what is there. True where it is a text that is not valid. */
-static bool take(struct reading *reading, const struct plan_use *use, struct value value,
-                 bool empty)
+/* Takes a value into its slot, if it is preferred to what is there. */
+static void contest(struct reading *reading, const struct plan_use *use, struct value value)
 {
-    uint8_t *rank = &reading->decoder->ranks[use->slot];
-    unsigned value_rank = use->rank + (empty ? RANK_EMPTY : 0u);
+    uint8_t *rank = &reading->decoder->ranks[use->contest];
+    unsigned value_rank = use->rank + (property_is_empty(value) ? RANK_EMPTY : 0u);
 
     if (value.kind == VALUE_ABSENT || value_rank >= *rank)
-        return false;
+        return;
     *rank = (uint8_t)value_rank;
     reading->slots[use->slot] = value;
-    return value.kind == VALUE_ERROR;
 }
 
-static bool take_place(struct reading *reading, const struct plan_use *use, struct slice bytes)
+/* Of a slot that has other alternatives, or is for maps only. False where it is, or has, a text that is not valid. */
+static RARE bool take_choosing(struct reading *reading, const struct plan_use *use,
+                               const char *bytes)
 {
-    bool empty;
-    struct value value = property_read(bytes, use->kind, reading->arena, &empty);
+    struct value value;
+    bool good = property_read(bytes, reading->end, use->kind, reading->arena, &value);
 
-    if (use->is_whole && value.kind != VALUE_MAP && value.kind != VALUE_ERROR)
-        return false;
-    return take(reading, use, value, empty);
+    if (use->is_whole && value.kind != VALUE_MAP && good)
+        return true; /* properties that are no map are none */
+    if (use->contest == PLAN_ALONE)
+        reading->slots[use->slot] = value;
+    else
+        contest(reading, use, value);
+    return good;
 }
 
-/* What the walk of a level found goes to the slots that it is for. */
-static bool take_level(struct reading *reading, enum plan_level level, uint32_t types)
+/* A value goes to a slot that it is for. False where there is a text that is not valid. */
+static inline bool take(struct reading *reading, const struct plan_use *use, const char *bytes)
+{
+    const struct property_kind value = {.raw = use->kind.raw}, id = {.is_id = true};
+    struct value *slot = &reading->slots[use->slot];
+
+    switch ((enum plan_take)use->take) {
+    case PLAN_TAKE_VALUE:
+        return property_read_inline(bytes, reading->end, value, reading->arena, slot);
+    case PLAN_TAKE_ID:
+        return property_read_inline(bytes, reading->end, id, reading->arena, slot);
+    case PLAN_TAKE_CHOICE:
+        break;
+    }
+    return take_choosing(reading, use, bytes);
+}
+
+/* What lies at some places of a level. */
+static RARE bool take_places(struct reading *reading, enum plan_level level, uint32_t types,
+                             const uint32_t *places, uint32_t place_count)
+{
+    const struct plan *plan = &reading->decoder->plan;
+    bool good = true;
+
+    for (uint32_t i = 0; i < place_count; i++) {
+        const struct plan_place_uses *uses = &plan->uses[level].places[places[i]];
+        const char *bytes = plan->projections[level].values[places[i]];
+
+        if (!projection_has(&plan->projections[level], places[i]))
+            continue;
+        for (const struct plan_use *use = uses->first; use < uses->end; use++)
+            if ((use->types & types) != 0)
+                good &= take(reading, use, bytes);
+    }
+    return good;
+}
+
+/* All that the walk of a level found. */
+static inline bool take_level(struct reading *reading, enum plan_level level, uint32_t types)
 {
     const struct projection *projection = &reading->decoder->plan.projections[level];
     const struct plan_uses *uses = &reading->decoder->plan.uses[level];
-    bool bad_text = false;
+    bool good = true;
 
+    if (uses->unlisted_count > 0)
+        good = take_places(reading, level, types, uses->unlisted, uses->unlisted_count);
+    if (projection->took_back)
+        return take_places(reading, level, types, projection->hits, projection->hit_count) && good;
+    /* The same once more, for the usual message. */
     for (uint32_t i = 0; i < projection->hit_count; i++) {
         uint32_t place = projection->hits[i];
-        struct slice bytes = projection->places[place];
+        const struct plan_use *use = uses->places[place].first;
 
-        if (bytes.size == 0)
-            continue;
-        for (uint32_t u = uses->first[place]; u < uses->first[place + 1]; u++)
-            if ((uses->items[u].types & types) != 0)
-                bad_text |= take_place(reading, &uses->items[u], bytes);
+        do
+            if ((use->types & types) != 0)
+                good &= take(reading, use, projection->values[place]);
+        while (++use < uses->places[place].end);
     }
-    return bad_text;
+    return good;
 }
 
 static bool take_composed(struct reading *reading, uint32_t types)
 {
     const struct plan *plan = &reading->decoder->plan;
-    bool bad_text = false;
+    bool good = true;
 
     for (uint32_t i = 0; i < plan->composed_count; i++) {
         const struct plan_composed *composed = &plan->composed[i];
-        struct slice parts[WIRE_PARTS_MAX];
+        const char *parts[WIRE_PARTS_MAX];
+        struct value value;
 
         if ((composed->use.types & types) == 0)
             continue;
         for (uint32_t p = 0; p < composed->source->path_count; p++)
-            parts[p] = value_at(reading->decoder, composed->places[p]);
-        bad_text |= take(reading, &composed->use,
-                         property_compose(composed->source, parts, reading->arena), false);
+            parts[p] =
+                plan->projections[composed->places[p].level].values[composed->places[p].index];
+        value = property_compose(composed->source, parts, reading->arena);
+        good &= value.kind != VALUE_ERROR;
+        if (composed->use.contest != PLAN_ALONE)
+            contest(reading, &composed->use, value);
+        else
+            reading->slots[composed->use.slot] = value;
     }
-    return bad_text;
+    return good;
 }
 
-/* Slots for maps as a whole. */
-static void take_maps(struct reading *reading)
+/* Slots for whole maps. */
+static bool take_roots(struct reading *reading, uint32_t types)
 {
     const struct plan *plan = &reading->decoder->plan;
+    bool good = true;
 
+    for (uint32_t i = 0; i < plan->root_count; i++) {
+        const struct plan_root *root = &plan->roots[i];
+        const struct projection *projection = &plan->projections[root->level];
+        struct slice map = projection->map;
+        struct value *slot = &reading->slots[root->slot];
+
+        if ((root->types & types) != 0 && slot->kind == VALUE_ABSENT)
+            good &= property_read(map.data, map.data + map.size,
+                                  (struct property_kind){.raw = root->raw}, reading->arena, slot);
+    }
     for (uint32_t i = 0; i < plan->whole_slot_count; i++)
         if (reading->slots[plan->whole_slots[i]].kind == VALUE_ABSENT)
             reading->slots[plan->whole_slots[i]] = reading->decoder->empty_map;
-    for (uint32_t i = 0; i < plan->message_slot_count; i++)
-        if (!wire_read_value(reading->event->raw, VALUE_RAW_PLAIN,
-                             &reading->slots[plan->message_slots[i]]))
-            fail_text(reading, SLICE("a text of the event"));
+    return good;
 }
 
 /* A text that is not valid counts only where it was taken in the end. */
-static void check_texts(struct reading *reading)
+static RARE void check_texts(struct reading *reading)
 {
     for (uint32_t i = 0; i < reading->decoder->plan.slot_count; i++)
         if (reading->slots[i].kind == VALUE_ERROR)
-            fail_text(reading, SLICE("a property that a machine reads"));
+            fail_text(reading, SLICE("a text that a machine reads"));
 }
 
 static void read_slots(struct reading *reading)
 {
     const struct decoder *decoder = reading->decoder;
+    const struct plan *plan = &decoder->plan;
     uint32_t types = type_bit(reading);
-    bool bad_text;
+    bool good;
 
-    memset(reading->slots, 0, decoder->plan.slot_count * sizeof *reading->slots);
-    memset(decoder->ranks, RANK_NONE, decoder->plan.slot_count);
-    bad_text = take_level(reading, PLAN_MESSAGE, types);
+    memset(reading->slots, 0, plan->slot_count * sizeof *reading->slots);
+    for (uint32_t i = 0; i < plan->contest_count; i++)
+        decoder->ranks[i] = RANK_NONE;
+    good = take_level(reading, PLAN_MESSAGE, types);
     if (decoder->schema->has_events)
-        bad_text |= take_level(reading, PLAN_EVENT, types);
-    bad_text |= take_composed(reading, types);
-    if (bad_text)
+        good &= take_level(reading, PLAN_EVENT, types);
+    if (plan->composed_count > 0)
+        good &= take_composed(reading, types);
+    if (plan->root_count + plan->whole_slot_count > 0)
+        good &= take_roots(reading, types);
+    if (!good)
         check_texts(reading);
-    take_maps(reading);
 }
 
 /* ---- events and messages ---- */
@@ -361,9 +457,10 @@ static void read_event(struct reading *reading, struct slice message, int64_t re
 {
     struct event *event = reading->event;
 
-    *event = (struct event){.raw = message, .slots = reading->slots};
+    event->raw = message;
+    event->slots = reading->slots;
+    event->late = false;
     read_customer(reading);
-    read_type(reading);
     read_name(reading);
     read_time(reading, record_time_ms);
     read_event_id(reading);
@@ -390,7 +487,8 @@ static struct event *new_events(const struct decoder *decoder, struct arena *are
 static void decode_single(struct decoder *decoder, struct slice message, int64_t record_time_ms,
                           struct arena *arena, struct decoded *decoded)
 {
-    struct reading reading = {.decoder = decoder, .arena = arena};
+    struct reading reading = {
+        .decoder = decoder, .arena = arena, .end = message.data + message.size};
 
     reading.event = new_events(decoder, arena, 1, &reading.slots);
     read_event(&reading, message, record_time_ms);
@@ -410,18 +508,18 @@ static bool decode_element(struct reading *reading, struct slice element, struct
         read_event(reading, message, record_time_ms);
     else
         fail_value(reading, EVENT_DEAD_MISSING_EVENT, reading->decoder->schema->events_text,
-                   element, "each of the events is a map");
-    projection_reset(projection);
+                   element.data, "each of the events is a map");
     return reading->dead == EVENT_DEAD_NONE;
 }
 
 /* The array of events; its count. False where there is none. */
-static bool open_events(const struct decoder *decoder, struct mp *mp, uint32_t *count)
+static bool open_events(const struct decoder *decoder, struct slice message, struct mp *mp,
+                        uint32_t *count)
 {
     struct mp_token token;
 
-    *mp = mp_of(value_at(decoder, decoder->plan.events));
-    if (mp->pos == mp->end || !mp_read(mp, &token) || token.kind != MP_ARRAY)
+    *mp = (struct mp){*decoder->plan.events, message.data + message.size};
+    if (wire_mark(mp->pos) == WIRE_NIL || !mp_read(mp, &token) || token.kind != MP_ARRAY)
         return false;
     *count = token.count;
     return true;
@@ -430,13 +528,14 @@ static bool open_events(const struct decoder *decoder, struct mp *mp, uint32_t *
 static void decode_several(struct decoder *decoder, struct slice message, int64_t record_time_ms,
                            struct arena *arena, struct decoded *decoded)
 {
-    struct reading reading = {.decoder = decoder, .arena = arena};
+    struct reading reading = {
+        .decoder = decoder, .arena = arena, .end = message.data + message.size};
     struct event *events;
     struct value *slots;
     struct mp mp;
     uint32_t count;
 
-    if (!open_events(decoder, &mp, &count) || count == 0 || count > DECODE_EVENTS_MAX) {
+    if (!open_events(decoder, message, &mp, &count) || count == 0 || count > DECODE_EVENTS_MAX) {
         const char *detail = arena_printf(arena, "%.*s must be a list of 1 to %d events",
                                           (int)decoder->schema->events_text.size,
                                           decoder->schema->events_text.data, DECODE_EVENTS_MAX)
@@ -479,5 +578,4 @@ void decode_message(struct decoder *decoder, struct slice message, int64_t recor
         decode_several(decoder, message, record_time_ms, arena, decoded);
     else
         decode_single(decoder, message, record_time_ms, arena, decoded);
-    projection_reset(projection);
 }

@@ -16,7 +16,11 @@ struct builder {
     uint32_t use_count, use_capacity;
     struct plan_composed *composed; /* in the plan's arena */
     uint32_t composed_capacity;
+    struct plan_root *roots; /* likewise */
+    uint32_t root_capacity;
 };
+
+static const char *const nothing = projection_nil;
 
 /* ---- places ---- */
 
@@ -59,13 +63,61 @@ static struct plan_place place_at(struct plan *plan, struct spot spot)
     return (struct plan_place){index, (uint8_t)spot.level};
 }
 
-static struct plan_places envelope_places(struct plan *plan, const struct schema_paths *paths)
+/* Places of the envelope: they are asked for by name, so none of them is listed. */
+static void add_envelope_path(struct plan *plan, const struct wire_path *path)
 {
-    struct plan_place *places = arena_calloc(&plan->arena, paths->count, sizeof *places);
+    place_at(plan, follow(plan, event_spot(plan), path));
+}
+
+static void add_envelope_paths(struct plan *plan, const struct schema_paths *paths)
+{
+    for (uint32_t i = 0; i < paths->count; i++)
+        add_envelope_path(plan, &paths->items[i]);
+}
+
+static void add_envelope(struct plan *plan)
+{
+    const struct schema *schema = plan->schema;
+
+    if (schema->has_events)
+        place_at(plan, follow(plan, message_spot(), &schema->events));
+    if (schema->has_type)
+        add_envelope_path(plan, &schema->type_path);
+    add_envelope_paths(plan, &schema->customer);
+    add_envelope_paths(plan, &schema->event_name);
+    add_envelope_paths(plan, &schema->time);
+    add_envelope_paths(plan, &schema->id);
+    for (int level = 0; level < PLAN_LEVEL_COUNT; level++)
+        projection_list_places(&plan->projections[level]);
+}
+
+/* Following a path once more gives the node that it has, which is allowed after sealing too. */
+static plan_value value_of(struct plan *plan, struct spot from, const struct wire_path *path)
+{
+    struct plan_place place = place_at(plan, follow(plan, from, path));
+
+    return &plan->projections[place.level].values[place.index];
+}
+
+static struct plan_values values_of(struct plan *plan, const struct schema_paths *paths)
+{
+    plan_value *items = arena_calloc(&plan->arena, paths->count, sizeof *items);
 
     for (uint32_t i = 0; i < paths->count; i++)
-        places[i] = place_at(plan, follow(plan, event_spot(plan), &paths->items[i]));
-    return (struct plan_places){paths->count, places};
+        items[i] = value_of(plan, event_spot(plan), &paths->items[i]);
+    return (struct plan_values){paths->count > 0 ? items[0] : &nothing, items, paths->count};
+}
+
+static void find_envelope(struct plan *plan)
+{
+    const struct schema *schema = plan->schema;
+
+    plan->events = schema->has_events ? value_of(plan, message_spot(), &schema->events) : &nothing;
+    plan->type = schema->has_type ? value_of(plan, event_spot(plan), &schema->type_path) : &nothing;
+    plan->customer = values_of(plan, &schema->customer);
+    plan->name = values_of(plan, &schema->event_name);
+    plan->time = values_of(plan, &schema->time);
+    plan->id = values_of(plan, &schema->id);
 }
 
 /* ---- slots ---- */
@@ -117,9 +169,19 @@ static void add_source(struct builder *builder, const struct wire_source *source
         return;
     }
     if (source->paths->from_message)
-        use.types = UINT32_MAX; /* wherever the properties are */
+        use.types = UINT32_MAX; /* wherever the properties are, so it is added once */
     spot = follow(plan, base, source->paths);
     add_use(builder, follow_segments(plan, spot, path, 1), use);
+}
+
+static void add_root(struct builder *builder, enum plan_level level, enum value_raw raw,
+                     const struct plan_use *use)
+{
+    struct plan *plan = builder->plan;
+
+    CHECK(plan->root_count < builder->root_capacity);
+    builder->roots[plan->root_count++] =
+        (struct plan_root){use->slot, use->types, (uint8_t)level, raw};
 }
 
 /* A wanted property, in the maps that `bases` says; the bit says for which types. */
@@ -141,12 +203,18 @@ static void add_property(struct builder *builder, const struct schema_paths *bas
 
         if (path->segment_count == 0) {
             use.rank = (uint8_t)b;
-            add_use(builder, base, use);
+            if (base.node == PROJECTION_ROOT)
+                add_root(builder, base.level, VALUE_RAW_PROPERTIES, &use);
+            else
+                add_use(builder, base, use);
             continue;
         }
         for (uint32_t s = 0; s < count; s++) {
+            const struct wire_source *source = field != NULL ? &field->sources[s] : &plain;
+
             use.rank = (uint8_t)(s * SCHEMA_ALTERNATIVES_MAX + b);
-            add_source(builder, field != NULL ? &field->sources[s] : &plain, base, path, use);
+            if (!source->paths->from_message || source->composed || (bit == 1 && b == 0))
+                add_source(builder, source, base, path, use);
         }
     }
 }
@@ -168,7 +236,7 @@ static void add_properties(struct builder *builder, const struct event_path *pat
 }
 
 static void add_want(struct builder *builder, const struct event_path *path, uint32_t slot,
-                     uint32_t *whole_slots, uint32_t *message_slots)
+                     uint32_t *whole_slots)
 {
     struct plan *plan = builder->plan;
     struct plan_use use = {.slot = slot, .kind.is_id = path->read == EVENT_READ_ID};
@@ -178,22 +246,23 @@ static void add_want(struct builder *builder, const struct event_path *path, uin
         if (path->segment_count == 0)
             whole_slots[plan->whole_slot_count++] = slot;
         add_properties(builder, path, use);
-    } else if (path->segment_count == 0) {
-        message_slots[plan->message_slot_count++] = slot;
-    } else {
-        use.types = UINT32_MAX;
-        add_use(builder, follow_segments(plan, message_spot(), path, 0), use);
+        return;
     }
+    use.types = UINT32_MAX;
+    if (path->segment_count == 0)
+        add_root(builder, PLAN_MESSAGE, VALUE_RAW_PLAIN, &use);
+    else
+        add_use(builder, follow_segments(plan, message_spot(), path, 0), use);
 }
 
-/* Each want has at most as many composed alternatives as all its alternatives in all its maps. */
-static uint32_t composed_count_max(const struct schema *schema, const struct event_wants *wants)
+/* The maps that hold properties, of whatever type. */
+static uint32_t map_count(const struct schema *schema)
 {
-    size_t maps = schema->properties.count;
+    uint32_t count = schema->properties.count;
 
     for (uint32_t t = 0; t < schema->type_count; t++)
-        maps += schema->types[t].properties.count;
-    return (uint32_t)(wants->path_count * maps * SCHEMA_ALTERNATIVES_MAX);
+        count += schema->types[t].properties.count;
+    return count;
 }
 
 static void add_wants(struct builder *builder, const struct event_wants *wants)
@@ -201,38 +270,97 @@ static void add_wants(struct builder *builder, const struct event_wants *wants)
     struct plan *plan = builder->plan;
     struct arena *arena = &plan->arena;
     uint32_t *whole_slots = arena_calloc(arena, wants->path_count, sizeof *whole_slots);
-    uint32_t *message_slots = arena_calloc(arena, wants->path_count, sizeof *message_slots);
 
     plan->slot_count = (uint32_t)wants->path_count;
     plan->whole_slots = whole_slots;
-    plan->message_slots = message_slots;
-    builder->composed_capacity = composed_count_max(plan->schema, wants);
+    builder->root_capacity = plan->slot_count * (map_count(plan->schema) + 1);
+    builder->roots = arena_calloc(arena, builder->root_capacity, sizeof *builder->roots);
+    plan->roots = builder->roots;
+    builder->composed_capacity = builder->root_capacity * SCHEMA_ALTERNATIVES_MAX;
     builder->composed = arena_calloc(arena, builder->composed_capacity, sizeof *builder->composed);
     plan->composed = builder->composed;
     for (uint32_t i = 0; i < plan->slot_count; i++)
-        add_want(builder, &wants->paths[i], i, whole_slots, message_slots);
+        add_want(builder, &wants->paths[i], i, whole_slots);
 }
 
 /* ---- uses by place ---- */
 
-/* A counting sort: the uses of a level in the order of their places. */
-static struct plan_uses sorted_uses(struct builder *builder, enum plan_level level)
+/* What is known of a slot while its alternatives are counted. */
+struct slot_count {
+    uint32_t types; /* with at least one alternative */
+    bool contested; /* some type has several */
+    uint32_t contest;
+};
+
+static void count_use(struct slot_count *slots, const struct plan_use *use)
+{
+    struct slot_count *slot = &slots[use->slot];
+
+    slot->contested |= (slot->types & use->types) != 0;
+    slot->types |= use->types;
+}
+
+/* Slots that have but one alternative, whatever the type, need no rank. */
+static void number_contests(struct builder *builder)
 {
     struct plan *plan = builder->plan;
-    uint32_t place_count = plan->projections[level].place_count;
-    uint32_t *first = arena_calloc(&plan->arena, place_count + 2, sizeof *first);
-    struct plan_use *items = arena_calloc(&plan->arena, builder->use_count, sizeof *items);
+    struct slot_count *slots = calloc(plan->slot_count + 1, sizeof *slots);
+
+    CHECK(slots != NULL);
+    for (uint32_t i = 0; i < builder->use_count; i++)
+        count_use(slots, &builder->uses[i].use);
+    for (uint32_t i = 0; i < plan->composed_count; i++)
+        count_use(slots, &builder->composed[i].use);
+    for (uint32_t i = 0; i < plan->slot_count; i++)
+        slots[i].contest = slots[i].contested ? plan->contest_count++ : PLAN_ALONE;
+    for (uint32_t i = 0; i < builder->use_count; i++) {
+        struct plan_use *use = &builder->uses[i].use;
+
+        use->contest = slots[use->slot].contest;
+        use->take = use->contest != PLAN_ALONE || use->is_whole ? PLAN_TAKE_CHOICE
+                    : use->kind.is_id                           ? PLAN_TAKE_ID
+                                                                : PLAN_TAKE_VALUE;
+    }
+    for (uint32_t i = 0; i < plan->composed_count; i++)
+        builder->composed[i].use.contest = slots[builder->composed[i].use.slot].contest;
+    free(slots);
+}
+
+/* A counting sort: the uses of a level in the order of their places. */
+static void sort_uses(const struct builder *builder, enum plan_level level, struct plan_use *items,
+                      struct plan_place_uses *places, uint32_t place_count)
+{
+    struct plan_use *next = items;
+    struct plan_use **ends = arena_calloc(&builder->plan->arena, place_count, sizeof *ends);
+    uint32_t *counts = arena_calloc(&builder->plan->arena, place_count, sizeof *counts);
 
     for (uint32_t i = 0; i < builder->use_count; i++)
         if (builder->uses[i].place.level == level)
-            first[builder->uses[i].place.index + 2]++;
-    for (uint32_t i = 2; i < place_count + 2; i++)
-        first[i] += first[i - 1];
-    /* first[place + 1] is where the next use of the place goes; in the end it is where they end. */
+            counts[builder->uses[i].place.index]++;
+    for (uint32_t i = 0; i < place_count; i++) {
+        ends[i] = next;
+        places[i] = (struct plan_place_uses){next, next + counts[i]};
+        next += counts[i];
+    }
     for (uint32_t i = 0; i < builder->use_count; i++)
         if (builder->uses[i].place.level == level)
-            items[first[builder->uses[i].place.index + 1]++] = builder->uses[i].use;
-    return (struct plan_uses){first, items};
+            *ends[builder->uses[i].place.index]++ = builder->uses[i].use;
+}
+
+static struct plan_uses uses_by_place(const struct builder *builder, enum plan_level level)
+{
+    struct plan *plan = builder->plan;
+    uint32_t place_count = plan->projections[level].place_count;
+    struct plan_use *items = arena_calloc(&plan->arena, builder->use_count, sizeof *items);
+    struct plan_place_uses *places = arena_calloc(&plan->arena, place_count, sizeof *places);
+    uint32_t *unlisted = arena_calloc(&plan->arena, place_count, sizeof *unlisted);
+    struct plan_uses uses = {.places = places, .unlisted = unlisted};
+
+    sort_uses(builder, level, items, places, place_count);
+    for (uint32_t i = 0; i < plan->projections[level].plain_count; i++)
+        if (places[i].first < places[i].end)
+            unlisted[uses.unlisted_count++] = i;
+    return uses;
 }
 
 void plan_init(struct plan *plan, const struct schema *schema, const struct event_wants *wants)
@@ -243,19 +371,14 @@ void plan_init(struct plan *plan, const struct schema *schema, const struct even
     arena_init(&plan->arena);
     for (int level = 0; level < PLAN_LEVEL_COUNT; level++)
         projection_init(&plan->projections[level]);
-    if (schema->has_events)
-        plan->events = place_at(plan, follow(plan, message_spot(), &schema->events));
-    if (schema->has_type)
-        plan->type = place_at(plan, follow(plan, event_spot(plan), &schema->type_path));
-    plan->customer = envelope_places(plan, &schema->customer);
-    plan->name = envelope_places(plan, &schema->event_name);
-    plan->time = envelope_places(plan, &schema->time);
-    plan->id = envelope_places(plan, &schema->id);
+    add_envelope(plan);
     add_wants(&builder, wants);
+    number_contests(&builder);
     for (int level = 0; level < PLAN_LEVEL_COUNT; level++) {
         projection_seal(&plan->projections[level]);
-        plan->uses[level] = sorted_uses(&builder, (enum plan_level)level);
+        plan->uses[level] = uses_by_place(&builder, (enum plan_level)level);
     }
+    find_envelope(plan);
     free(builder.uses);
 }
 

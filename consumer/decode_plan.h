@@ -22,9 +22,21 @@ struct plan_place {
     uint8_t level;
 };
 
-struct plan_places {
+/* Where the projection puts what it finds at a place: an element of its `values`, a nil where there is nothing. */
+typedef const char *const *plan_value;
+
+/* Alternatives, in order. `first` is the first of them, or a nil where there are none. */
+struct plan_values {
+    plan_value first;
+    const plan_value *items;
     uint32_t count;
-    const struct plan_place *items;
+};
+
+/* How a value comes to its slot. */
+enum plan_take {
+    PLAN_TAKE_VALUE,  /* it is the only alternative: read into the slot */
+    PLAN_TAKE_ID,     /* likewise, as an id */
+    PLAN_TAKE_CHOICE, /* there are others, or only a map will do */
 };
 
 /* What a value at a place is an alternative of. */
@@ -32,15 +44,24 @@ struct plan_use {
     uint32_t slot;
     uint32_t
         types; /* bit 0: of events whose type has no properties of its own; bit t + 1: of type t */
+    uint32_t
+        contest; /* of slots that have several alternatives, numbered; PLAN_ALONE where this is all */
     uint8_t rank;  /* the smallest wins */
     bool is_whole; /* all properties: maps only */
+    uint8_t take;  /* enum plan_take */
     struct property_kind kind;
 };
+#define PLAN_ALONE UINT32_MAX
 
-/* Of a place the uses [first[place], first[place + 1]). */
+/* What is made of the value at a place. */
+struct plan_place_uses {
+    const struct plan_use *first, *end;
+};
+
 struct plan_uses {
-    const uint32_t *first;
-    const struct plan_use *items;
+    const struct plan_place_uses *places; /* by place */
+    const uint32_t *unlisted;             /* places of the envelope that slots read too */
+    uint32_t unlisted_count;
 };
 
 /* An alternative that is put together from several places. */
@@ -50,22 +71,31 @@ struct plan_composed {
     struct plan_place places[WIRE_PARTS_MAX];
 };
 
+/* A slot that takes a whole map: the message, or an event, where its properties lie in the event itself. */
+struct plan_root {
+    uint32_t slot;
+    uint32_t types;
+    uint8_t level;
+    enum value_raw raw;
+};
+
 struct plan {
     const struct schema *schema;
     struct projection projections[PLAN_LEVEL_COUNT]; /* PLAN_EVENT: only with schema->has_events */
     struct plan_uses uses[PLAN_LEVEL_COUNT];
 
-    struct plan_places customer, name, time, id;
-    struct plan_place type;   /* with schema->has_type */
-    struct plan_place events; /* with schema->has_events */
+    struct plan_values customer, name, time, id;
+    plan_value type;   /* a nil where the schema has none */
+    plan_value events; /* likewise */
 
     const struct plan_composed *composed;
     uint32_t composed_count;
     uint32_t slot_count;
+    uint32_t contest_count;
+    const struct plan_root *roots;
+    uint32_t root_count;
     const uint32_t *whole_slots; /* {PROPERTIES, no segment}: an empty map where there are none */
     uint32_t whole_slot_count;
-    const uint32_t *message_slots; /* {RAW, no segment} */
-    uint32_t message_slot_count;
 
     struct arena arena; /* owns the tables */
 };

@@ -60,26 +60,31 @@ static const struct value absent = {.kind = VALUE_ABSENT};
 static struct value select_composed(const struct wire_source *source, struct slice map,
                                     struct arena *arena)
 {
-    struct slice parts[WIRE_PARTS_MAX];
+    const char *parts[WIRE_PARTS_MAX];
+    struct slice part;
 
-    for (uint32_t i = 0; i < source->path_count; i++)
-        if (source->paths[i].from_message || !find_path(map, &source->paths[i], &parts[i]))
+    for (uint32_t i = 0; i < source->path_count; i++) {
+        if (source->paths[i].from_message || !find_path(map, &source->paths[i], &part))
             return absent;
+        parts[i] = part.data;
+    }
     return property_compose(source, parts, arena);
 }
 
 /* What lies outside of the map can't be found from it; paths that are known before are slots of the decoder. */
 static struct value select_path(const struct wire_path *path, struct slice map, struct slice key,
-                                struct arena *arena, bool *empty)
+                                struct arena *arena)
 {
     struct property_kind kind = {.is_id = schema_is_id(key)};
-    struct slice value;
+    struct slice bytes;
+    struct value value;
 
     if (slice_equal(key, SLICE("products")))
         kind.raw = VALUE_RAW_PRODUCTS;
-    if (path->from_message || !find_path(map, path, &value))
+    if (path->from_message || !find_path(map, path, &bytes))
         return absent;
-    return property_read(value, kind, arena, empty);
+    (void)property_read(bytes.data, bytes.data + bytes.size, kind, arena, &value);
+    return value;
 }
 
 /* The first alternative that is neither null nor '', else the first that is there. */
@@ -90,12 +95,11 @@ static struct value select_field(const struct schema_field *field, struct slice 
 
     for (uint32_t i = 0; i < field->source_count; i++) {
         const struct wire_source *source = &field->sources[i];
-        bool empty = false;
         struct value value = source->composed
                                  ? select_composed(source, map, arena)
-                                 : select_path(source->paths, map, field->canonical, arena, &empty);
+                                 : select_path(source->paths, map, field->canonical, arena);
 
-        if (value.kind != VALUE_ABSENT && !empty)
+        if (value.kind != VALUE_ABSENT && !property_is_empty(value))
             return value;
         if (first.kind == VALUE_ABSENT)
             first = value;
@@ -116,7 +120,6 @@ struct value event_select(const struct schema *schema, struct value map, struct 
     struct slice bytes = value_text(map);
     const struct schema_field *field = NULL;
     struct wire_path path = {.step_count = 1, .steps = {{.key = key}}};
-    bool empty;
 
     if (map.kind != VALUE_MAP || map.rep != VALUE_REP_RAW)
         return absent;
@@ -133,5 +136,5 @@ struct value event_select(const struct schema *schema, struct value map, struct 
     if (field == NULL)
         field = schema_field_find(&schema->fields, key);
     return field != NULL ? select_field(field, bytes, arena)
-                         : select_path(&path, bytes, key, arena, &empty);
+                         : select_path(&path, bytes, key, arena);
 }

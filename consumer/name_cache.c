@@ -27,30 +27,25 @@ uint32_t name_cache_id(const struct name_cache *cache, struct slice canonical)
     return EVENT_NAME_OTHER;
 }
 
-/* First and last bytes and the size tell the names of a shop apart; what they do not, the comparison does. */
-static inline uint64_t name_hash(struct slice name)
+/* Of any name; the words of one of fewer than eight bytes are filled up with 0. */
+static void find_words(struct slice wire, uint64_t words[3])
 {
-    uint64_t head = 0, tail = 0;
-
-    if (name.size >= 8) {
-        memcpy(&head, name.data, 8);
-        memcpy(&tail, name.data + name.size - 8, 8);
-    } else {
-        memcpy(&head, name.data, name.size);
-    }
-    return (head ^ (tail * UINT64_C(0x9FB21C651E98DF25)) ^ name.size) *
-           UINT64_C(0x9E3779B97F4A7C15);
+    words[0] = words[1] = words[2] = 0;
+    if (wire.size >= 8)
+        name_cache_words(wire, words);
+    else
+        memcpy(words, wire.data, wire.size);
 }
 
 /* The entry, or the free one where it would be. At most half of all are taken, so there is one. */
-static inline struct name_entry *find(struct name_cache *cache, struct slice wire, uint64_t hash)
+static struct name_entry *find(struct name_cache *cache, struct slice wire, const uint64_t words[3])
 {
-    uint32_t i = (uint32_t)(hash >> (64 - NAME_CACHE_BITS));
+    uint32_t i = name_cache_index(words, wire.size);
 
     for (;;) {
         struct name_entry *entry = &cache->entries[i];
 
-        if (entry->wire.data == NULL || (entry->hash == hash && slice_equal(entry->wire, wire)))
+        if (entry->wire.data == NULL || slice_equal(entry->wire, wire))
             return entry;
         i = (i + 1) % ENTRY_COUNT;
     }
@@ -70,9 +65,11 @@ static bool has_room(struct name_cache *cache, struct slice wire, uint32_t id)
 bool name_cache_find(struct name_cache *cache, struct slice wire, struct arena *arena,
                      struct slice *name, uint32_t *id)
 {
-    uint64_t hash = name_hash(wire);
-    struct name_entry *entry = find(cache, wire, hash);
+    struct name_entry *entry;
+    uint64_t words[3];
 
+    find_words(wire, words);
+    entry = find(cache, wire, words);
     if (entry->wire.data != NULL) {
         *name = entry->name;
         *id = entry->id;
@@ -83,8 +80,10 @@ bool name_cache_find(struct name_cache *cache, struct slice wire, struct arena *
     *name = schema_event_name(cache->schema, wire, arena);
     *id = name_cache_id(cache, *name);
     if (has_room(cache, wire, *id)) {
-        *entry = (struct name_entry){arena_copy(&cache->arena, wire),
-                                     arena_copy(&cache->arena, *name), hash, *id};
+        *entry = (struct name_entry){{words[0], words[1], words[2]},
+                                     arena_copy(&cache->arena, wire),
+                                     arena_copy(&cache->arena, *name),
+                                     *id};
         *name = entry->name;
     }
     return true;

@@ -3,10 +3,12 @@
  *
  * The paths are a tree: a node is a place in the message, its edges the keys (or indexes) that lead on. A walk goes over
  * every byte that it must, to know that the message is well-formed, but stops only at keys that a node has; all else is
- * skipped by its length. What lies at a wanted place is noted as a slice (a hit), unread.
+ * skipped by its length. Of what lies at a wanted place only its offset is noted.
  *
- * Keys are compared by their first and last eight bytes and their length, after one look into a table that is free of
- * collisions wherever one could be found; for keys up to 16 bytes that is all of the key.
+ * Messages of one sender look alike, so each key of a map comes with a guess of the key that follows it, learnt from
+ * the messages before: where the guess holds, one comparison of the key's bytes says what to do with its value, be it
+ * wanted or not. Where it does not, the key is looked up, in a small cache and then in the node's table, and
+ * becomes the next guess. Guesses change nothing but the time that it takes.
  */
 #ifndef CONSUMER_PROJECTION_H
 #define CONSUMER_PROJECTION_H
@@ -18,28 +20,35 @@
 #include "core/arena.h"
 #include "core/slice.h"
 
-#define PROJECTION_ROOT      0u
-#define PROJECTION_DEPTH_MAX 32 /* of paths: the map itself, and what a message may be deep */
+#define PROJECTION_ROOT 0u
 
 struct projection_node;  /* private */
 struct projection_shape; /* private */
 
 struct projection {
-    /* What the last walk found, by place; data NULL: nothing. Of a key that is there twice the last. */
-    struct slice *places;
-    /* Where it may have found something: each place at most once. */
+    struct slice map; /* of the last walk */
+    /* By place, the first byte of the value that the last walk found there; where it found none, of a nil. */
+    const char **values;
+    /* The listed places that have a value, each once, in no order that means anything. */
     uint32_t *hits;
     uint32_t hit_count;
+    bool took_back; /* some value is such a nil as projection_has() sees through */
 
     /* private */
     struct arena arena;
     struct projection_node *nodes;   /* what a walk reads, once sealed */
     struct projection_shape *shapes; /* of each node: its edges, as added */
     uint32_t node_count, node_capacity;
-    uint32_t place_count;
+    uint32_t place_count; /* place 0 is that of all that nobody wants */
+    uint32_t plain_count; /* places from here on are listed */
+    const char **nils;    /* what the plain places' values are before a walk */
     uint64_t walk_number;
+    uintptr_t end; /* of the map */
     bool sealed;
 };
+
+/* What stands where nothing was found, and where a duplicate took back what was: two nils. */
+extern const char projection_nil[2];
 
 void projection_init(struct projection *projection);
 void projection_fini(struct projection *projection);
@@ -48,18 +57,25 @@ void projection_fini(struct projection *projection);
 uint32_t projection_step(struct projection *projection, uint32_t node,
                          const struct wire_step *step);
 
-/* The place of a node: its index in `places`. */
+/* The place of a node, which is not the root (that is the whole map). */
 uint32_t projection_place(struct projection *projection, uint32_t node);
 
-/* After the last step and place, before the first walk. */
+/* Places that come from now on are listed in `hits` when they are found; those before are asked for one by one. */
+void projection_list_places(struct projection *projection);
+
+/* Before the first walk; from now on no step or place can be added, but those that are there still be asked for. */
 void projection_seal(struct projection *projection);
 
 /*
  * Walks exactly one map. False where it is not one well-formed map of at most `depth_max` levels with nothing behind it;
- * then only projection_reset() may follow. Texts are not looked into.
+ * then nothing that was found may be used. Texts are not looked into. Of a key that is there twice the last counts.
  */
 bool projection_walk(struct projection *projection, struct slice map, int depth_max);
+/* True where a value of the message lies at a place, be it a nil. */
+static inline bool projection_has(const struct projection *projection, uint32_t place)
+{
+    const char *value = projection->values[place];
 
-/* Forgets what the last walk found. Costs as much as it found. */
-void projection_reset(struct projection *projection);
+    return value != projection_nil && value != projection_nil + 1;
+}
 #endif

@@ -1,47 +1,35 @@
 #include "consumer/property.h"
 
-#include "consumer/wire_value.h"
-
-static const struct value absent = {.kind = VALUE_ABSENT};
-
-static struct value bad_text(void)
+bool property_bad_text(struct value *out)
 {
     static const char message[] = "text is not valid UTF-8";
 
-    return (struct value){.kind = VALUE_ERROR, .size = sizeof message - 1, .s = message};
+    *out = (struct value){.kind = VALUE_ERROR, .size = sizeof message - 1, .s = message};
+    return false;
 }
 
-static struct value read_id(struct slice value, struct arena *arena)
+bool property_read_id_slow(const char *value, struct arena *arena, struct value *out)
 {
     struct slice id;
 
     switch (wire_read_id(value, arena, &id)) {
     case WIRE_GOOD:
-        return value_string(id);
+        *out = value_string(id);
+        return true;
     case WIRE_BAD_TEXT:
-        return bad_text();
+        return property_bad_text(out);
     case WIRE_ABSENT:
     case WIRE_BAD:
         break;
     }
-    return absent;
+    *out = (struct value){.kind = VALUE_ABSENT};
+    return true;
 }
 
-struct value property_read(struct slice value, struct property_kind kind, struct arena *arena,
-                           bool *empty)
+bool property_read(const char *value, const char *end, struct property_kind kind,
+                   struct arena *arena, struct value *out)
 {
-    struct value out;
-
-    *empty = false;
-    if (kind.is_id)
-        return read_id(value, arena);
-    if (!wire_read_value(value, kind.raw, &out))
-        return bad_text();
-    *empty = out.kind == VALUE_NULL || (out.kind == VALUE_STRING && out.size == 0);
-    /* Only a list is a list of products. */
-    if (out.kind == VALUE_MAP && kind.raw == VALUE_RAW_PRODUCTS)
-        out.aux = VALUE_RAW_PLAIN;
-    return out;
+    return property_read_inline(value, end, kind, arena, out);
 }
 
 static char *append(char *at, struct slice text)
@@ -51,7 +39,7 @@ static char *append(char *at, struct slice text)
     return at + text.size;
 }
 
-struct value property_compose(const struct wire_source *source, const struct slice *parts,
+struct value property_compose(const struct wire_source *source, const char *const *parts,
                               struct arena *arena)
 {
     struct slice texts[WIRE_PARTS_MAX];
@@ -59,8 +47,9 @@ struct value property_compose(const struct wire_source *source, const struct sli
     char *text, *at;
 
     for (uint32_t i = 0; i < source->path_count; i++) {
-        struct value part = read_id(parts[i], arena);
+        struct value part;
 
+        (void)property_read_id_slow(parts[i], arena, &part);
         if (part.kind != VALUE_STRING)
             return part;
         texts[i] = value_text(part);

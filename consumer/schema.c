@@ -17,6 +17,9 @@ struct loader {
 /* Reads one key of the file into the schema. */
 typedef void (*load_fn)(struct loader *loader, const struct yaml_node *node);
 
+typedef void load_path_fn(struct loader *loader, const struct yaml_node *node,
+                          struct wire_path *path, struct slice *text);
+
 static bool expect_kind(struct loader *loader, const struct yaml_node *node, enum yaml_kind kind,
                         const char *what)
 {
@@ -75,8 +78,20 @@ static void load_path(struct loader *loader, const struct yaml_node *node, struc
     *text = copy(loader, node->text);
 }
 
+/* A path of the envelope: somewhere below the event. */
+static void load_field_path(struct loader *loader, const struct yaml_node *node,
+                            struct wire_path *path, struct slice *text)
+{
+    size_t errors_before = loader->diag->error_count;
+
+    load_path(loader, node, path, text);
+    if (path->step_count == 0 && loader->diag->error_count == errors_before)
+        diag_error(loader->diag, node->at, "`.` is for `properties` only");
+}
+
+/* Several, read by `load`. */
 static void load_paths(struct loader *loader, const struct yaml_node *node,
-                       struct schema_paths *paths)
+                       struct schema_paths *paths, load_path_fn *load)
 {
     struct arena *arena = &loader->schema->arena;
 
@@ -86,7 +101,7 @@ static void load_paths(struct loader *loader, const struct yaml_node *node,
     paths->items = arena_calloc(arena, paths->count, sizeof *paths->items);
     paths->texts = arena_calloc(arena, paths->count, sizeof *paths->texts);
     for (uint32_t i = 0; i < paths->count; i++)
-        load_path(loader, alternative(node, i), &paths->items[i], &paths->texts[i]);
+        load(loader, alternative(node, i), &paths->items[i], &paths->texts[i]);
 }
 
 /* Rules name events and properties in this form, so anything else would never be found. */
@@ -113,27 +128,27 @@ static void load_name_of_schema(struct loader *loader, const struct yaml_node *n
 static void load_events(struct loader *loader, const struct yaml_node *node)
 {
     loader->schema->has_events = true;
-    load_path(loader, node, &loader->schema->events, &loader->schema->events_text);
+    load_field_path(loader, node, &loader->schema->events, &loader->schema->events_text);
 }
 
 static void load_customer(struct loader *loader, const struct yaml_node *node)
 {
-    load_paths(loader, node, &loader->schema->customer);
+    load_paths(loader, node, &loader->schema->customer, load_field_path);
 }
 
 static void load_event_name(struct loader *loader, const struct yaml_node *node)
 {
-    load_paths(loader, node, &loader->schema->event_name);
+    load_paths(loader, node, &loader->schema->event_name, load_field_path);
 }
 
 static void load_id(struct loader *loader, const struct yaml_node *node)
 {
-    load_paths(loader, node, &loader->schema->id);
+    load_paths(loader, node, &loader->schema->id, load_field_path);
 }
 
 static void load_properties(struct loader *loader, const struct yaml_node *node)
 {
-    load_paths(loader, node, &loader->schema->properties);
+    load_paths(loader, node, &loader->schema->properties, load_path);
 }
 
 /* One of a few words; its index. */
@@ -154,12 +169,12 @@ static void load_time(struct loader *loader, const struct yaml_node *node)
     struct schema *schema = loader->schema;
 
     if (node->kind != YAML_MAPPING) {
-        load_paths(loader, node, &schema->time);
+        load_paths(loader, node, &schema->time, load_field_path);
         return;
     }
     for (size_t i = 0; i < node->count; i++) {
         if (slice_is(node->keys[i]->text, "paths"))
-            load_paths(loader, node->items[i], &schema->time);
+            load_paths(loader, node->items[i], &schema->time, load_field_path);
         else if (slice_is(node->keys[i]->text, "unit"))
             schema->time_unit =
                 (enum schema_unit)load_word(loader, node->items[i], units, "ms, us or s");
@@ -192,7 +207,7 @@ static void load_type_value(struct loader *loader, const struct yaml_node *key,
             if (expect_canonical(loader, node->items[i]))
                 type->name = copy(loader, node->items[i]->text);
         } else if (slice_is(node->keys[i]->text, "properties")) {
-            load_paths(loader, node->items[i], &type->properties);
+            load_paths(loader, node->items[i], &type->properties, load_path);
         } else {
             diag_error(loader->diag, node->keys[i]->at, "must be name or properties");
         }
@@ -217,7 +232,7 @@ static void load_type(struct loader *loader, const struct yaml_node *node)
         return;
     }
     loader->schema->has_type = true;
-    load_path(loader, yaml_get(node, "path"), &loader->schema->type_path, &text);
+    load_field_path(loader, yaml_get(node, "path"), &loader->schema->type_path, &text);
     if (!expect_kind(loader, values, YAML_MAPPING, "a map of types"))
         return;
     for (size_t i = 0; i < values->count; i++)
@@ -406,10 +421,9 @@ static void load_root(struct loader *loader, const struct yaml_node *root)
     add_builtin_names(loader->schema);
 }
 
-struct schema *schema_load(const char *path, struct diag *diag)
+/* Takes the file over; NULL where it could not be read. */
+static struct schema *build(struct yaml_file *file, size_t errors_before, struct diag *diag)
 {
-    size_t errors_before = diag->error_count;
-    struct yaml_file *file = yaml_load(path, diag);
     struct schema *schema;
     struct loader loader;
 
@@ -418,7 +432,8 @@ struct schema *schema_load(const char *path, struct diag *diag)
     schema = calloc(1, sizeof *schema);
     CHECK(schema != NULL);
     arena_init(&schema->arena);
-    schema->hash = hash_bytes(yaml_source(file));
+    schema->source = arena_copy(&schema->arena, yaml_source(file));
+    schema->hash = hash_bytes(schema->source);
     loader = (struct loader){schema, diag};
     load_root(&loader, yaml_root(file));
     yaml_free(file);
@@ -427,6 +442,23 @@ struct schema *schema_load(const char *path, struct diag *diag)
         return NULL;
     }
     return schema;
+}
+
+struct schema *schema_load(const char *path, struct diag *diag)
+{
+    size_t errors_before = diag->error_count;
+    return build(yaml_load(path, diag), errors_before, diag);
+}
+
+struct schema *schema_parse(const char *name, struct slice text, struct diag *diag)
+{
+    size_t errors_before = diag->error_count;
+    return build(yaml_parse(name, text, diag), errors_before, diag);
+}
+
+struct slice schema_source(const struct schema *schema)
+{
+    return schema->source;
 }
 
 void schema_free(struct schema *schema)

@@ -74,6 +74,8 @@ static size_t find(struct slice text, size_t from, char c)
     return from;
 }
 
+static const char not_a_field[] = "`.` is the map itself, which is no field of it";
+
 static const char *parse_composed(struct slice text, struct wire_source *source,
                                   struct arena *arena)
 {
@@ -98,6 +100,8 @@ static const char *parse_composed(struct slice text, struct wire_source *source,
                                   &source->paths[source->path_count], arena);
         if (problem != NULL)
             return problem;
+        if (source->paths[source->path_count].step_count == 0)
+            return not_a_field;
         source->path_count++;
         at = close + 1;
     }
@@ -105,10 +109,13 @@ static const char *parse_composed(struct slice text, struct wire_source *source,
 
 const char *wire_source_parse(struct slice text, struct wire_source *source, struct arena *arena)
 {
+    const char *problem;
+
     *source = (struct wire_source){.composed = find(text, 0, '{') < text.size};
     if (source->composed)
         return parse_composed(text, source, arena);
     source->path_count = 1;
     source->paths = arena_calloc(arena, 1, sizeof *source->paths);
-    return wire_path_parse(text, source->paths, arena);
+    problem = wire_path_parse(text, source->paths, arena);
+    return problem == NULL && source->paths->step_count == 0 ? not_a_field : problem;
 }

@@ -76,11 +76,14 @@ const char *wire_problem(struct slice message, struct arena *arena)
 
 const char *wire_problem_show(struct slice value, struct arena *arena)
 {
+    struct mp mp = mp_of(value);
+    struct slice exact = {NULL, 0};
     struct slice shown;
     struct buf json;
 
     buf_init(&json);
-    mp_to_json(value, &json);
+    if (mp_value(&mp, &exact))
+        mp_to_json(exact, &json);
     shown = utf8_cut(buf_slice(&json), SHOWN_SIZE_MAX);
     shown = arena_printf(arena, "%.*s%s", (int)shown.size, shown.data,
                          shown.size < json.size ? "..." : "");

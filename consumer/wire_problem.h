@@ -11,6 +11,6 @@
 /* Of a message that is not one well-formed msgpack map. Static or in the arena. */
 const char *wire_problem(struct slice message, struct arena *arena);
 
-/* A value as JSON, cut after some characters; NUL-terminated. For `... is no time: 12`. */
+/* A value (and what follows it, as in wire_value.h) as JSON, cut after some characters; NUL-terminated. For `... is no time: 12`. */
 const char *wire_problem_show(struct slice value, struct arena *arena);
 #endif

@@ -6,14 +6,38 @@
 #include "core/mp.h"
 #include "core/number.h"
 
-static bool read_token(struct slice value, struct mp_token *token)
+/* Bytes of a number, or of the header of anything: mark, size of 4 bytes, type of an extension, 12 bytes of a timestamp. */
+#define SCALAR_SIZE_MAX 18
+
+/* A scalar; its bytes are known to be there, however many it says that it has. */
+static bool read_scalar(const char *value, struct mp_token *token)
 {
-    struct mp mp = mp_of(value);
+    struct mp mp = {value, value + SCALAR_SIZE_MAX};
 
     return mp_read(&mp, token);
 }
 
-enum wire_status wire_read_id(struct slice value, struct arena *arena, struct slice *id)
+static uint32_t load_size(const char *at, unsigned bytes)
+{
+    uint32_t size = 0;
+
+    for (unsigned i = 0; i < bytes; i++)
+        size = size << 8 | (unsigned char)at[i];
+    return size;
+}
+
+bool wire_text_slow(const char *value, struct slice *text)
+{
+    unsigned mark = wire_mark(value);
+    unsigned header = mark == 0xDA ? 2 : 4;
+
+    if (mark != 0xDA && mark != 0xDB)
+        return false;
+    *text = (struct slice){value + 1 + header, load_size(value + 1, header)};
+    return true;
+}
+
+enum wire_status wire_read_id_slow(const char *value, struct arena *arena, struct slice *id)
 {
     struct mp_token token;
     char *digits;
@@ -22,7 +46,7 @@ enum wire_status wire_read_id(struct slice value, struct arena *arena, struct sl
         return WIRE_ABSENT;
     if (wire_text(value, id))
         return wire_valid_text(*id) ? WIRE_GOOD : WIRE_BAD_TEXT;
-    if (!read_token(value, &token) || (token.kind != MP_INT && token.kind != MP_UINT))
+    if (!read_scalar(value, &token) || (token.kind != MP_INT && token.kind != MP_UINT))
         return WIRE_BAD;
     digits = arena_alloc(arena, 32);
     *id = (struct slice){digits,
@@ -44,30 +68,23 @@ static bool valid_texts(struct slice value)
     return true;
 }
 
-static bool is_container(struct slice value)
+bool wire_read_value_slow(const char *value, const char *end, enum value_raw raw, struct value *out)
 {
-    unsigned char mark = (unsigned char)value.data[0];
+    struct mp mp = {value, end};
+    struct slice exact;
 
-    return (mark >= 0x80 && mark <= 0x9F) || (mark >= 0xDC && mark <= 0xDF);
-}
-
-bool wire_read_value(struct slice value, enum value_raw raw, struct value *out)
-{
-    struct slice text;
-    unsigned char mark = (unsigned char)value.data[0];
-
-    if (wire_text(value, &text)) {
-        *out = value_string(text);
-        return wire_valid_text(text);
-    }
-    if (mark < 0x80 || mark >= 0xE0) {
-        *out = value_int((int8_t)mark);
+    if (wire_mark(value) == WIRE_NIL) {
+        *out = value_null();
         return true;
     }
-    if (is_container(value) && !valid_texts(value))
-        return false;
-    *out = value_of_msgpack(value, raw);
-    return true;
+    if (!mp_value(&mp, &exact)) {
+        *out = (struct value){.kind = VALUE_ABSENT};
+        return true;
+    }
+    *out = value_of_msgpack(exact, raw);
+    if (out->kind == VALUE_LIST || out->kind == VALUE_MAP)
+        return valid_texts(exact);
+    return out->kind != VALUE_ERROR;
 }
 
 /* ---- time ---- */
@@ -81,58 +98,17 @@ static bool in_range(int64_t ms)
     return ms >= MIN_MS && ms <= MAX_MS;
 }
 
-static unsigned two_digits(const char *text)
-{
-    unsigned tens = (unsigned)(unsigned char)text[0] - '0';
-    unsigned ones = (unsigned)(unsigned char)text[1] - '0';
-
-    return tens > 9 || ones > 9 ? 100 : tens * 10 + ones;
-}
-
-/*
- * The usual form, `YYYY-MM-DDThh:mm:ss.mmmZ` or without fraction: ms since midnight. False says nothing: other forms,
- * and what is wrong, are core/datetime.h's business.
- */
-static bool usual_time_of_day(struct slice text, int64_t *ms)
-{
-    const char *at = text.data + 11;
-    unsigned hour, minute, second, milli = 0;
-
-    if ((text.size != 24 && text.size != 20) || text.data[text.size - 1] != 'Z' || at[-1] != 'T')
-        return false;
-    hour = two_digits(at);
-    minute = two_digits(at + 3);
-    second = two_digits(at + 6);
-    if (hour > 23 || minute > 59 || second > 59 || at[2] != ':' || at[5] != ':')
-        return false;
-    if (text.size == 24) {
-        unsigned high = two_digits(at + 9);
-        unsigned low = (unsigned)(unsigned char)at[11] - '0';
-
-        if (at[8] != '.' || high > 99 || low > 9)
-            return false;
-        milli = high * 10 + low;
-    }
-    *ms = ((int64_t)hour * 3600 + minute * 60 + second) * 1000 + milli;
-    return true;
-}
-
 static bool read_rfc3339(struct slice text, struct wire_day *day, int64_t *ms)
 {
     int64_t time_of_day;
-    bool usual = usual_time_of_day(text, &time_of_day);
 
-    if (usual && day->known && memcmp(text.data, day->date, sizeof day->date) == 0) {
-        *ms = day->ms + time_of_day;
+    if (wire_usual_time(text, day, ms))
         return true;
-    }
     if (!datetime_parse_ms(text, ms))
         return false;
-    if (usual) {
-        memcpy(day->date, text.data, sizeof day->date);
-        day->ms = *ms - time_of_day;
-        day->known = true;
-    }
+    if (wire_time_of_day(text, &time_of_day))
+        *day = (struct wire_day){wire_load_8(text.data), wire_load_4(text.data + 7),
+                                 *ms - time_of_day};
     return true;
 }
 
@@ -208,7 +184,7 @@ static enum wire_status read_extension_time(const struct mp_token *token, int64_
     return WIRE_GOOD;
 }
 
-enum wire_status wire_read_time(struct slice value, enum schema_unit unit, enum schema_zone zone,
+enum wire_status wire_read_time(const char *value, enum schema_unit unit, enum schema_zone zone,
                                 struct wire_day *day, int64_t *ms)
 {
     struct mp_token token;
@@ -218,7 +194,7 @@ enum wire_status wire_read_time(struct slice value, enum schema_unit unit, enum 
         return WIRE_ABSENT;
     if (wire_text(value, &text))
         return read_text_time(text, zone, day, ms);
-    if (!read_token(value, &token))
+    if (!read_scalar(value, &token))
         return WIRE_BAD;
     switch (token.kind) {
     case MP_INT:

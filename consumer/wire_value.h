@@ -1,8 +1,9 @@
 /*
  * consumer/wire_value.h - single values of a message that is known to be well-formed.
  *
- * A value is the slice of its bytes. Texts are checked here and not in the walk, because only those that are used must
- * be valid UTF-8.
+ * A value is given by its first byte, and where it may be long by the end of the message too, because that is what the
+ * walk knows. What is not there is a nil. Texts are checked here and not in the walk, because only those that are used
+ * must be valid UTF-8.
  */
 #ifndef CONSUMER_WIRE_VALUE_H
 #define CONSUMER_WIRE_VALUE_H
@@ -23,66 +24,194 @@ enum wire_status {
     WIRE_BAD_TEXT, /* invalid UTF-8 */
 };
 
-/* True of a text, also an empty one. */
-static inline bool wire_text(struct slice value, struct slice *text)
-{
-    unsigned char mark = value.size > 0 ? (unsigned char)value.data[0] : 0xC0;
-    size_t header;
+#define WIRE_NIL 0xC0u
 
-    if ((mark & 0xE0) == 0xA0)
-        header = 1;
-    else if (mark >= 0xD9 && mark <= 0xDB)
-        header = 1 + ((size_t)1 << (mark - 0xD9));
-    else
-        return false;
-    *text = (struct slice){value.data + header, value.size - header};
-    return true;
+static inline uint64_t wire_load_8(const char *at)
+{
+    uint64_t word;
+
+    memcpy(&word, at, sizeof word);
+    return word;
+}
+
+static inline uint32_t wire_load_4(const char *at)
+{
+    uint32_t word;
+
+    memcpy(&word, at, sizeof word);
+    return word;
+}
+
+static inline unsigned wire_mark(const char *value)
+{
+    return (unsigned char)*value;
+}
+
+/* wire_text() of texts of 256 bytes and more, and of what is none. */
+bool wire_text_slow(const char *value, struct slice *text);
+
+/* True of a text, also an empty one. */
+static inline bool wire_text(const char *value, struct slice *text)
+{
+    unsigned mark = wire_mark(value);
+
+    if ((mark & 0xE0) == 0xA0) {
+        *text = (struct slice){value + 1, mark & 0x1F};
+        return true;
+    }
+    if (mark == 0xD9) {
+        *text = (struct slice){value + 2, (unsigned char)value[1]};
+        return true;
+    }
+    return wire_text_slow(value, text);
+}
+
+/* A text of 1 to 31 bytes, as most are. */
+static inline bool wire_short_text(const char *value, struct slice *text)
+{
+    unsigned mark = wire_mark(value);
+
+    *text = (struct slice){value + 1, mark & 0x1F};
+    return mark > 0xA0 && mark <= 0xBF;
 }
 
 /* Not there, null or ''. */
-static inline bool wire_is_empty(struct slice value)
+static inline bool wire_is_empty(const char *value)
 {
+    unsigned mark = wire_mark(value);
     struct slice text;
 
-    if (value.size == 0 || (unsigned char)value.data[0] == 0xC0)
-        return true;
-    return wire_text(value, &text) && text.size == 0;
+    return mark == WIRE_NIL || mark == 0xA0 ||
+           (mark >= 0xD9 && mark <= 0xDB && wire_text(value, &text) && text.size == 0);
 }
 
-/* utf8_valid(), quick where all is ASCII. */
+/* utf8_valid(), quick where all is ASCII. The first and last words overlap, so that no size needs a loop over bytes. */
 static inline bool wire_valid_text(struct slice text)
 {
+    const uint64_t high = UINT64_C(0x8080808080808080);
     const char *at = text.data;
-    size_t left = text.size;
-    uint64_t high = 0;
+    uint64_t seen = 0;
 
-    for (; left >= 8; at += 8, left -= 8) {
-        uint64_t word;
-
-        memcpy(&word, at, sizeof word);
-        high |= word;
+    if (text.size >= 8) {
+        for (size_t i = 8; i < text.size; i += 8)
+            seen |= wire_load_8(at + i - 8);
+        seen |= wire_load_8(at + text.size - 8);
+    } else if (text.size >= 4) {
+        seen = wire_load_4(at) | wire_load_4(at + text.size - 4);
+    } else {
+        for (size_t i = 0; i < text.size; i++)
+            seen |= (unsigned char)at[i];
     }
-    for (; left > 0; at++, left--)
-        high |= (unsigned char)*at;
-    return (high & UINT64_C(0x8080808080808080)) == 0 || utf8_valid(text);
+    return (seen & high) == 0 || utf8_valid(text);
 }
 
+/* wire_read_id() of what is no text of 1 to 255 bytes. */
+enum wire_status wire_read_id_slow(const char *value, struct arena *arena, struct slice *id);
+
 /* Text, or an integer in decimal (in the arena); anything else is bad. */
-enum wire_status wire_read_id(struct slice value, struct arena *arena, struct slice *id);
+static inline enum wire_status wire_read_id(const char *value, struct arena *arena,
+                                            struct slice *id)
+{
+    unsigned mark = wire_mark(value);
+
+    if (mark > 0xA0 && mark <= 0xBF)
+        *id = (struct slice){value + 1, mark & 0x1F};
+    else if (mark == 0xD9 && value[1] != 0)
+        *id = (struct slice){value + 2, (unsigned char)value[1]};
+    else
+        return wire_read_id_slow(value, arena, id);
+    return wire_valid_text(*id) ? WIRE_GOOD : WIRE_BAD_TEXT;
+}
+
+/* wire_read_value() of what is neither a short text, a small integer nor a double. */
+bool wire_read_value_slow(const char *value, const char *end, enum value_raw raw,
+                          struct value *out);
 
 /*
  * The value as rules see it; containers stay msgpack, named by `raw`. False where it holds a text that is not valid.
  */
-bool wire_read_value(struct slice value, enum value_raw raw, struct value *out);
+static inline bool wire_read_value(const char *value, const char *end, enum value_raw raw,
+                                   struct value *out)
+{
+    unsigned mark = wire_mark(value);
+
+    if ((mark & 0xE0) == 0xA0) {
+        struct slice text = {value + 1, mark & 0x1F};
+
+        *out = value_string(text);
+        return wire_valid_text(text);
+    }
+    if (mark < 0x80) {
+        *out = value_int((int64_t)mark);
+        return true;
+    }
+    if (mark == 0xCB) {
+        *out = (struct value){.kind = VALUE_DOUBLE, .u = __builtin_bswap64(wire_load_8(value + 1))};
+        return true;
+    }
+    return wire_read_value_slow(value, end, raw, out);
+}
 
 /* The day of the last time that was read: most events are of one. Zeroed at first. */
 struct wire_day {
-    char date[10]; /* YYYY-MM-DD */
-    bool known;
-    int64_t ms; /* its beginning, since 1970 */
+    uint64_t date;     /* the bytes YYYY-MM- ... */
+    uint32_t date_end; /* ... and -DDT */
+    int64_t ms;        /* its beginning, since 1970 */
 };
 
+/* Eight bytes of text as numbers of two digits: `hh:mm:ss` where the bytes are those. */
+static inline bool wire_clock(uint64_t word, int64_t *seconds)
+{
+    uint64_t digits = word ^ UINT64_C(0x30303A30303A3030);  /* digits become their values, `:` 0 */
+    uint64_t above = digits + UINT64_C(0x76767F76767F7676); /* bit 7: more than 9, or than 0 */
+    uint64_t pairs = digits * 10 + (digits >> 8);           /* bytes 0, 3 and 6 */
+    unsigned hour = pairs & 0xFF, minute = pairs >> 24 & 0xFF, second = pairs >> 48 & 0xFF;
+
+    *seconds = (int64_t)(hour * 3600 + minute * 60 + second);
+    return ((digits | above) & UINT64_C(0x8080808080808080)) == 0 && hour <= 23 && minute <= 59 &&
+           second <= 59;
+}
+
+/* Four bytes of text: `.mmm`. */
+static inline bool wire_milliseconds(uint32_t word, int64_t *ms)
+{
+    uint32_t digits = word ^ 0x3030302Eu;
+    uint32_t above = digits + 0x7676767Fu;
+
+    *ms = (digits >> 8 & 0xFF) * 100 + (digits >> 16 & 0xFF) * 10 + (digits >> 24);
+    return ((digits | above) & 0x80808080u) == 0;
+}
+
+/*
+ * The usual form, `YYYY-MM-DDThh:mm:ss.mmmZ` or without fraction: ms since midnight. False says nothing: other forms,
+ * and what is wrong, are core/datetime.h's business.
+ */
+static inline bool wire_time_of_day(struct slice text, int64_t *ms)
+{
+    int64_t seconds, milliseconds = 0;
+
+    if ((text.size != 24 && text.size != 20) || text.data[text.size - 1] != 'Z' ||
+        !wire_clock(wire_load_8(text.data + 11), &seconds))
+        return false;
+    if (text.size == 24 && !wire_milliseconds(wire_load_4(text.data + 19), &milliseconds))
+        return false;
+    *ms = seconds * 1000 + milliseconds;
+    return true;
+}
+
+/* A time in the usual form and of the day that is known. False says nothing. */
+static inline bool wire_usual_time(struct slice text, const struct wire_day *day, int64_t *ms)
+{
+    int64_t time_of_day;
+
+    if (!wire_time_of_day(text, &time_of_day) || wire_load_8(text.data) != day->date ||
+        wire_load_4(text.data + 7) != day->date_end)
+        return false;
+    *ms = day->ms + time_of_day;
+    return true;
+}
+
 /* RFC 3339 text, a number since 1970 in `unit`, or a timestamp extension; floored to ms, years 1 to 9999. */
-enum wire_status wire_read_time(struct slice value, enum schema_unit unit, enum schema_zone zone,
+enum wire_status wire_read_time(const char *value, enum schema_unit unit, enum schema_zone zone,
                                 struct wire_day *day, int64_t *ms);
 #endif
