@@ -34,7 +34,7 @@ static int open_world(void **state)
     world.kafka = cluster_kafka_shared();
     cluster_name(world.events, sizeof world.events, "feed.events");
     cluster_name(world.carts, sizeof world.carts, "feed.carts");
-    strcpy(world.config, "/tmp/stagecoach-feed-XXXXXX");
+    snprintf(world.config, sizeof world.config, "/tmp/stagecoach-feed-XXXXXX");
     int fd = mkstemp(world.config);
     assert_true(fd >= 0);
     dprintf(fd, "kafka: { brokers: '%s', topics: [%s] }\nsignals: { topics: { '*': %s } }\n",

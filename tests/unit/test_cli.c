@@ -62,7 +62,7 @@ static int close_world(void **state)
 /* Every test has topics of its own. */
 static void write_config(struct world *world, const char *stem, const char *schema)
 {
-    strcpy(world->config, "/tmp/stagecoach-cli-XXXXXX");
+    snprintf(world->config, sizeof world->config, "/tmp/stagecoach-cli-XXXXXX");
     int fd = mkstemp(world->config);
     assert_true(fd >= 0);
     dprintf(fd,
@@ -333,7 +333,7 @@ static const char rees46[] =
 
 static void write_input(char path[64], const char *text)
 {
-    strcpy(path, "/tmp/stagecoach-input-XXXXXX");
+    snprintf(path, 64, "/tmp/stagecoach-input-XXXXXX");
     int fd = mkstemp(path);
     assert_true(fd >= 0);
     assert_int_equal(write(fd, text, strlen(text)), strlen(text));

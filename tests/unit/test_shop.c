@@ -360,7 +360,7 @@ static void test_rate_of_event_time(void **state)
             if (n == count / 2)
                 half_ms = event.sent_ms;
         }
-        double rate = (double)(count / 2) * 1000 / (double)(event.sent_ms - half_ms);
+        double rate = count / 2.0 * 1000 / (double)(event.sent_ms - half_ms);
         print_message("asked for %.0f events/s, came %.1f\n", rates[i], rate);
         assert_true(rate > 0.9 * rates[i] && rate < 1.1 * rates[i]);
         shop_free(shop);
