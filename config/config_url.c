@@ -1,84 +1,133 @@
+/*
+ * The address of Redis, checked here so that a mistake has its place in the file. state/redis_url.c takes it apart;
+ * the two read the same grammar.
+ */
 #include <string.h>
 
 #include "config/config_loader.h"
 #include "core/number.h"
 
-static const char wanted[] =
-    "must be redis://[user:password@]host[:port][/db] or unix:///path/to/socket[?db=N]";
+#define DB_MAX         1000000
+#define TIMEOUT_MS_MAX 3600000
+#define PORT_MAX       65535
 
-static bool is_number_to(const char *text, size_t size, int64_t least, int64_t most)
+static const char wanted[] = "must be redis://[user:password@]host[:port][/db] or "
+                             "unix:///path/to/socket[?db=N]; / ? @ and : "
+                             "in user and password are written %2F, %3F, %40 and %3A";
+
+static struct slice behind(struct slice text, size_t size)
 {
-    struct number number;
-    struct slice slice = {text, size};
-    return size > 0 && text[0] >= '0' && text[0] <= '9' && number_parse(slice, &number) &&
-           number.is_int && number.i >= least && number.i <= most;
+    return (struct slice){text.data + size, text.size - size};
 }
 
-/* Behind the scheme, where a database's number may stand at the end. */
-static bool path_is_valid(const char *path)
+/* What stands before the first of `stops`. */
+static struct slice until(struct slice text, const char *stops)
 {
-    return path[0] == '\0' || strcmp(path, "/") == 0 ||
-           is_number_to(path + 1, strlen(path + 1), 0, INT32_MAX);
+    size_t size = 0;
+    while (size < text.size && !strchr(stops, text.data[size]))
+        size++;
+    return (struct slice){text.data, size};
+}
+
+static bool is_number_to(struct slice text, int64_t least, int64_t most)
+{
+    struct number number;
+    return text.size > 0 && text.data[0] >= '0' && text.data[0] <= '9' &&
+           number_parse(text, &number) && number.is_int && number.i >= least && number.i <= most;
+}
+
+static bool starts_with(struct slice text, struct slice prefix)
+{
+    return text.size >= prefix.size && memcmp(text.data, prefix.data, prefix.size) == 0;
+}
+
+static bool option_is_valid(struct slice option)
+{
+    if (starts_with(option, SLICE("db=")))
+        return is_number_to(behind(option, 3), 0, DB_MAX);
+    return starts_with(option, SLICE("timeout_ms=")) &&
+           is_number_to(behind(option, 11), 1, TIMEOUT_MS_MAX);
+}
+
+/* Nothing, or `?` and options between `&`. */
+static bool options_are_valid(struct slice rest)
+{
+    while (rest.size > 0) {
+        rest = behind(rest, 1);
+        struct slice option = until(rest, "&");
+        if (!option_is_valid(option))
+            return false;
+        rest = behind(rest, option.size);
+    }
+    return true;
+}
+
+/* `user:password` or `:password`. */
+static bool login_is_valid(struct slice login)
+{
+    struct slice user = until(login, ":");
+    return login.size > user.size + 1;
 }
 
 /* `host` or `host:port`; an IPv6 address stands in brackets. */
-static bool authority_is_valid(const char *host, size_t size)
+static bool host_is_valid(struct slice address)
 {
-    const char *end = host + size;
-    const char *name_end = host;
-    if (size > 0 && host[0] == '[') {
-        const char *bracket = memchr(host, ']', size);
-        if (!bracket)
-            return false;
-        name_end = bracket + 1;
-    } else {
-        const char *colon = memchr(host, ':', size);
-        name_end = colon ? colon : end;
-    }
-    if (name_end == host)
+    bool is_ipv6 = starts_with(address, SLICE("["));
+    struct slice host = until(address, is_ipv6 ? "]" : ":");
+    if (is_ipv6 && host.size == address.size)
         return false;
-    return name_end == end ||
-           (*name_end == ':' && is_number_to(name_end + 1, (size_t)(end - name_end) - 1, 1, 65535));
+    struct slice port = behind(address, host.size + is_ipv6);
+    if (host.size == (size_t)is_ipv6)
+        return false;
+    return port.size == 0 || (port.data[0] == ':' && is_number_to(behind(port, 1), 1, PORT_MAX));
 }
 
-/* The last `@` before the path ends the user's part. */
-static const char *host_of(const char *authority, size_t size)
+/* Behind host and port: `/`, a number where there is one, options. */
+static bool database_is_valid(struct slice rest)
 {
-    const char *at = memrchr(authority, '@', size);
-    return at ? at + 1 : authority;
+    if (!starts_with(rest, SLICE("/")))
+        return options_are_valid(rest);
+    rest = behind(rest, 1);
+    struct slice db = until(rest, "?");
+    return (db.size == 0 || is_number_to(db, 0, DB_MAX)) &&
+           options_are_valid(behind(rest, db.size));
 }
 
-static const char *tcp_problem(const char *authority)
+static bool path_is_valid(struct slice rest)
 {
-    size_t size = strcspn(authority, "/");
-    const char *host = host_of(authority, size);
-    size_t host_size = (size_t)(authority + size - host);
-    if (!authority_is_valid(host, host_size) || !path_is_valid(authority + size))
-        return wanted;
-    return NULL;
+    struct slice path = until(rest, "?");
+    return path.size > 1 && path.data[0] == '/' && options_are_valid(behind(rest, path.size));
 }
 
-static const char *unix_problem(const char *path)
+/* Bytes up to the last @ before path and options: the login and its @, 0 where there is none. */
+static size_t login_size(struct slice rest)
 {
-    const char *query = strchr(path, '?');
-    if (path[0] != '/' || path[1] == '\0')
-        return wanted;
-    if (!query)
-        return NULL;
-    bool is_db =
-        strncmp(query, "?db=", 4) == 0 && is_number_to(query + 4, strlen(query + 4), 0, INT32_MAX);
-    return is_db ? NULL : wanted;
+    struct slice authority = until(rest, "/?");
+    const char *at = authority.size > 0 ? memrchr(authority.data, '@', authority.size) : NULL;
+    return at ? (size_t)(at - rest.data) + 1 : 0;
+}
+
+static bool rest_is_valid(struct slice rest, bool is_unix)
+{
+    size_t size = login_size(rest);
+    if (size > 0 && !login_is_valid((struct slice){rest.data, size - 1}))
+        return false;
+    rest = behind(rest, size);
+    if (is_unix)
+        return path_is_valid(rest);
+    struct slice host = until(rest, "/?");
+    return host_is_valid(host) && database_is_valid(behind(rest, host.size));
 }
 
 const char *config_url_problem(const char *url)
 {
-    if (strncmp(url, "redis://", 8) == 0)
-        return tcp_problem(url + 8);
-    if (strncmp(url, "unix://", 7) == 0)
-        return unix_problem(url + 7);
-    if (strncmp(url, "rediss://", 9) == 0)
+    struct slice text = slice_of(url);
+    bool is_unix = starts_with(text, SLICE("unix://"));
+    if (starts_with(text, SLICE("rediss://")))
         return "TLS to Redis (rediss://) is not in this version";
-    return wanted;
+    if (!is_unix && !starts_with(text, SLICE("redis://")))
+        return wanted;
+    return rest_is_valid(behind(text, is_unix ? 7 : 8), is_unix) ? NULL : wanted;
 }
 
 bool config_url_password(const char *url, size_t *start, size_t *size)
@@ -87,14 +136,11 @@ bool config_url_password(const char *url, size_t *start, size_t *size)
     if (!authority)
         return false;
     authority += 3;
-    size_t length = strcspn(authority, "/");
-    const char *end = memrchr(authority, '@', length);
-    if (!end)
+    size_t login = login_size(slice_of(authority));
+    if (login == 0)
         return false;
-    const char *colon = memchr(authority, ':', (size_t)(end - authority));
-    const char *password =
-        colon ? colon + 1 : authority; /* without a colon it may be either: hidden */
-    *start = (size_t)(password - url);
-    *size = (size_t)(end - password);
+    struct slice user = until((struct slice){authority, login - 1}, ":");
+    *start = (size_t)(authority - url) + user.size + 1;
+    *size = login - user.size - 2;
     return true;
 }

@@ -397,7 +397,7 @@ static void test_secrets_are_never_printed(void **state)
     } rows[] = {
         {"redis://user:hunter2@h:1/2", "redis://user:********@h:1/2"},
         {"redis://user:hun@ter2@h", "redis://user:********@h"},
-        {"redis://hunter2@h", "redis://********@h"},
+        {"unix://u:hunter2@/tmp/a.sock", "unix://u:********@/tmp/a.sock"},
         {"redis://h:1/2", "redis://h:1/2"},
         {"unix:///tmp/a.sock?db=2", "unix:///tmp/a.sock?db=2"},
     };
@@ -606,15 +606,32 @@ static void test_urls(void **state)
 {
     (void)state;
     static const char *const good[] = {
-        "redis://h",           "redis://h/",       "redis://h:6379",        "redis://h:6379/0",
-        "redis://:p@h",        "redis://u:p@h/15", "redis://u:p%2Fx@h:1/2", "redis://[::1]:6379/0",
-        "redis://10.0.0.1:80", "unix:///tmp/a",    "unix:///tmp/a?db=3",
+        "redis://h",
+        "redis://h/",
+        "redis://h:6379",
+        "redis://h:6379/0",
+        "redis://:p@h",
+        "redis://u:p@h/15",
+        "redis://u:p%2Fx@h:1/2",
+        "redis://u:p@x@h",
+        "redis://[::1]:6379/0",
+        "redis://[::1]",
+        "redis://10.0.0.1:80",
+        "redis://h?db=2",
+        "redis://h/1?timeout_ms=50&db=3",
+        "unix:///tmp/a",
+        "unix:///tmp/a?db=3",
+        "unix:///tmp/a@b?db=3&timeout_ms=7",
+        "unix://u:p@/tmp/a",
     };
     static const char *const bad[] = {
-        "redis://",      "redis://:6379",  "redis://h:",   "redis://h:0",   "redis://h:65536",
-        "redis://h:x",   "redis://h/x",    "redis://h/-1", "redis://[::1",  "redis://u:p@",
-        "unix://",       "unix:///",       "unix://tmp/a", "unix:///a?x=1", "unix:///a?db=x",
-        "unix:///a?db=", "localhost:6379", "REDIS://h",    "redis://h/1.0", "redis://h/1e1",
+        "redis://",        "redis://:6379",  "redis://h:",      "redis://h:0",
+        "redis://h:65536", "redis://h:x",    "redis://h/x",     "redis://h/-1",
+        "redis://[::1",    "redis://[::1]x", "redis://[]",      "redis://u:p@",
+        "redis://u@h",     "redis://u:@h",   "redis://h/1.0",   "redis://h/1e1",
+        "redis://h?x=1",   "redis://h?db=",  "redis://h?db=1&", "redis://h?timeout_ms=0",
+        "unix://",         "unix:///",       "unix://tmp/a",    "unix:///a?x=1",
+        "unix:///a?db=x",  "localhost:6379", "REDIS://h",
     };
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
         char text[128];
