@@ -14,6 +14,7 @@
 #include "consumer/membership.h"
 #include "core/check.h"
 #include "core/clock.h"
+#include "core/log.h"
 
 #define REQUEST_TIMEOUT_MS   5000
 #define COMMITTED_TIMEOUT_MS 2000 /* while offsets of a transaction are pending it is all waited */
@@ -21,6 +22,9 @@
 #define SEEK_PAUSE_MS        1
 #define LEAVE_TIMEOUT_MS     3000
 #define LEAVE_POLL_MS        2
+
+/* Fenced again within this time, it is another process that has our name. */
+#define REJOIN_EVERY_MS 60000
 
 /*
  * A batch that has begun waits so long for more: a worker that keeps up should not be handed
@@ -54,6 +58,8 @@ struct source_kafka {
     rd_kafka_t *rk;
     rd_kafka_queue_t *queue; /* the consumer's: messages, rebalances, errors */
     bool subscribed;
+    bool fenced;                   /* to be opened anew at the next poll */
+    int64_t rejoined_ms;           /* monotonic, when that was last done; 0: never */
     struct log_reader *log_reader; /* NULL before it is needed */
 
     struct input_topic *topics;
@@ -92,10 +98,32 @@ static void note_error(struct source_kafka *source, rd_kafka_resp_err_t code, co
         source->pending = consumer_error(&source->pending_info, code, what, why);
 }
 
+static int64_t monotonic_ms(void)
+{
+    struct clock clock = clock_system();
+    return clock_monotonic_ms(&clock);
+}
+
+/*
+ * Another consumer has joined the group under our name. It may have been ourselves: after a broker
+ * did not answer for the length of a session, both the request to join and its repetition reach it,
+ * in any order (seen after a broker was frozen for 9 s, or killed and started again). So we come
+ * back, once. Of two processes with one name both do, and the one that is thrown out again says so.
+ */
+static bool may_rejoin(struct source_kafka *source, rd_kafka_resp_err_t code)
+{
+    return code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID &&
+           (source->rejoined_ms == 0 || monotonic_ms() - source->rejoined_ms > REJOIN_EVERY_MS);
+}
+
 static void note_fatal(struct source_kafka *source)
 {
     char why[400];
     rd_kafka_resp_err_t code = rd_kafka_fatal_error(source->rk, why, sizeof(why));
+    if (source->fenced || may_rejoin(source, code)) {
+        source->fenced = true;
+        return;
+    }
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
         code = RD_KAFKA_RESP_ERR__FATAL;
     source->pending = consumer_error(&source->pending_info, code, source->config->group, why);
@@ -381,13 +409,15 @@ static void drop_passed_ends(struct source_kafka *source, struct source_batch *b
     batch->end_count = count;
 }
 
+static enum err rejoin(struct source_kafka *source, struct errinfo *info);
+
 static enum err poll_queue(struct source *base, int timeout_ms, struct source_batch *batch,
                            struct errinfo *info)
 {
     struct source_kafka *source = of_source(base);
     *batch = (struct source_batch){.messages = source->messages, .ends = source->ends};
     give_back(source);
-    enum err rc = take_pending(source, info);
+    enum err rc = source->fenced ? rejoin(source, info) : take_pending(source, info);
     if (rc != ERR_NONE)
         return rc;
     fetch(source, timeout_ms);
@@ -452,10 +482,9 @@ static bool is_early(rd_kafka_resp_err_t code)
 static rd_kafka_resp_err_t seek(struct source_kafka *source, rd_kafka_topic_partition_list_t *list)
 {
     const struct timespec pause = {0, SEEK_PAUSE_MS * 1000000};
-    struct clock clock = clock_system();
-    int64_t end_ms = clock_monotonic_ms(&clock) + SEEK_TIMEOUT_MS;
+    int64_t end_ms = monotonic_ms() + SEEK_TIMEOUT_MS;
     rd_kafka_resp_err_t code = seek_once(source, list);
-    while (is_early(code) && clock_monotonic_ms(&clock) < end_ms) {
+    while (is_early(code) && monotonic_ms() < end_ms) {
         nanosleep(&pause, NULL);
         code = seek_once(source, list);
     }
@@ -591,13 +620,12 @@ static enum err read_log(struct source *base, struct topic_partition log, void *
  */
 static void leave_group(struct source_kafka *source)
 {
-    struct clock clock = clock_system();
-    int64_t end_ms = clock_monotonic_ms(&clock) + LEAVE_TIMEOUT_MS;
+    int64_t end_ms = monotonic_ms() + LEAVE_TIMEOUT_MS;
     struct buf bytes;
     buf_init(&bytes);
     membership_add(source->rk, &bytes);
     rd_kafka_unsubscribe(source->rk);
-    while (bytes.size > 0 && clock_monotonic_ms(&clock) < end_ms) {
+    while (bytes.size > 0 && monotonic_ms() < end_ms) {
         rd_kafka_message_t *message = rd_kafka_consume_queue(source->queue, LEAVE_POLL_MS);
         if (message)
             rd_kafka_message_destroy(message);
@@ -607,19 +635,28 @@ static void leave_group(struct source_kafka *source)
     buf_fini(&bytes);
 }
 
+static void destroy_consumer(struct source_kafka *source, int flags)
+{
+    for (size_t i = 0; i < source->topic_count; i++) {
+        if (source->topics[i].handle)
+            rd_kafka_topic_destroy(source->topics[i].handle);
+        source->topics[i].handle = NULL;
+    }
+    if (source->queue)
+        rd_kafka_queue_destroy(source->queue);
+    rd_kafka_destroy_flags(source->rk, flags);
+    source->queue = NULL;
+    source->rk = NULL;
+    source->subscribed = false;
+}
+
 static void close_consumer(struct source_kafka *source)
 {
     if (source->subscribed) {
         leave_group(source);
         rd_kafka_consumer_close(source->rk); /* waits for the broker's answer */
     }
-    for (size_t i = 0; i < source->topic_count; i++) {
-        if (source->topics[i].handle)
-            rd_kafka_topic_destroy(source->topics[i].handle);
-    }
-    if (source->queue)
-        rd_kafka_queue_destroy(source->queue);
-    rd_kafka_destroy(source->rk);
+    destroy_consumer(source, 0);
 }
 
 static void close_source(struct source *base)
@@ -683,6 +720,26 @@ static enum err subscribe(struct source_kafka *source, struct errinfo *info)
         return err_set(info, ERR_CONFIG, "subscribing: %s", rd_kafka_err2str(code));
     source->subscribed = true;
     return ERR_NONE;
+}
+
+/*
+ * A consumer with a fatal error can't be used again, nor closed. Once the engine has let go, nobody
+ * asks for our membership.
+ */
+static enum err rejoin(struct source_kafka *source, struct errinfo *info)
+{
+    log_warn("consumer.fenced",
+             "group=%s worker=%u note=\"somebody has joined under our `instance`: if that was not "
+             "ourselves during an outage "
+             "of the broker, it is another process, and one of the two will end\"",
+             source->config->group, source->worker);
+    source->fenced = false;
+    source->rejoined_ms = monotonic_ms();
+    stop_reading(source);
+    source->listener->revoked(source->listener->self, true);
+    destroy_consumer(source, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    enum err rc = create_consumer(source, info);
+    return rc == ERR_NONE ? subscribe(source, info) : rc;
 }
 
 static void set_topics(struct source_kafka *source, const struct config *config)
