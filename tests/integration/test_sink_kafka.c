@@ -487,6 +487,7 @@ static void test_a_missing_topic_is_fatal_and_named(void **state)
     settle_and_begin(fixture);
     struct sink_record record = {.topic = missing, .partition = -1};
     assert_int_equal(sink_produce(fixture->sink, &record, &fixture->info), ERR_FATAL);
+    settle_and_begin(fixture);
     record = (struct sink_record){.topic = fixture->output, .partition = 77};
     assert_int_equal(sink_produce(fixture->sink, &record, &fixture->info), ERR_FATAL);
 }

@@ -476,6 +476,8 @@ static void test_no_membership_gives_no_bytes(void **state)
     member->source = source_kafka_open(&config, 0, &member->listener, &fixture->info);
     assert_int_equal(membership(member, &bytes).size, 0);
     buf_fini(&bytes);
+    source_close(member->source); /* while `config` is there */
+    member->source = NULL;
 }
 
 static void test_brokers_away_are_retried_and_named(void **state)
