@@ -185,30 +185,53 @@ static int replay_files(const struct reader_format *format, const struct config 
     return code;
 }
 
+struct request {
+    const char *config, *format_name;
+    struct cli_list inputs;
+    struct pacer pacer;
+};
+
+static int check(const char *command, const struct request *request)
+{
+    if (!request->config || request->inputs.count == 0 || !request->format_name)
+        return cli_wrong(command, "-c FILE, --input FILE and --format NAME are all needed");
+    if (request->pacer.events_per_s > 0 && request->pacer.speed > 0)
+        return cli_wrong(command, "--rate and --speed exclude each other");
+    if (!reader_format_find(request->format_name))
+        return cli_wrong(command, "--format %s: there is %s", request->format_name,
+                         reader_format_names());
+    return CLI_GO_ON;
+}
+
+static int replay_request(const struct request *request)
+{
+    struct config *config = config_load_or_say(request->config);
+    if (!config)
+        return 2;
+    int code = replay_files(reader_format_find(request->format_name), config, &request->inputs,
+                            request->pacer);
+    config_free(config);
+    return code;
+}
+
 int cmd_replay(int argc, char **argv)
 {
-    const char *config_path = NULL, *format_name = NULL;
-    struct cli_list inputs = {0};
-    struct pacer pacer = {0};
+    struct request request = {0};
     const struct cli_option options[] = {
-        {"config", 'c', CLI_TEXT, &config_path}, {"input", 'i', CLI_LIST, &inputs},
-        {"format", 'f', CLI_TEXT, &format_name}, {"rate", 0, CLI_FACTOR, &pacer.events_per_s},
-        {"speed", 0, CLI_FACTOR, &pacer.speed},  {0},
+        {"config", 'c', CLI_TEXT, &request.config},
+        {"input", 'i', CLI_LIST, &request.inputs},
+        {"format", 'f', CLI_TEXT, &request.format_name},
+        {"rate", 0, CLI_FACTOR, &request.pacer.events_per_s},
+        {"speed", 0, CLI_FACTOR, &request.pacer.speed},
+        {0},
     };
-    int code = cli_parse(argc, argv, options, help, &inputs);
-    if (code != CLI_GO_ON)
-        return code;
-    if (!config_path || inputs.count == 0 || !format_name)
-        return cli_wrong(argv[0], "-c FILE, --input FILE and --format NAME are all needed");
-    if (pacer.events_per_s > 0 && pacer.speed > 0)
-        return cli_wrong(argv[0], "--rate and --speed exclude each other");
-    const struct reader_format *format = reader_format_find(format_name);
-    if (!format)
-        return cli_wrong(argv[0], "--format %s: there is %s", format_name, reader_format_names());
-    cli_catch_signals();
-    struct config *config = config_load_or_say(config_path);
-    code = config ? replay_files(format, config, &inputs, pacer) : 2;
-    config_free(config);
-    cli_list_free(&inputs);
+    int code = cli_parse(argc, argv, options, help, &request.inputs);
+    if (code == CLI_GO_ON)
+        code = check(argv[0], &request);
+    if (code == CLI_GO_ON) {
+        cli_catch_signals();
+        code = replay_request(&request);
+    }
+    cli_list_free(&request.inputs);
     return code;
 }
