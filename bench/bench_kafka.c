@@ -178,7 +178,7 @@ static int read_engine(const struct settings *settings)
     struct rules *rules = rules_load(&options, &diag);
     diag_print(&diag, stderr);
     CHECK(schema && rules);
-    struct worker_setting setting = {config, rules, schema, worker_ruleset(config, rules, schema)};
+    struct worker_setting setting = {config, ruleset_new(config, rules, schema)};
     if (engine_start(&setting, &stop, &engine, &info) != ERR_NONE) {
         fprintf(stderr, "stagecoach-bench: %s\n", info.text);
         return 1;

@@ -158,6 +158,23 @@ bool cli_interrupted(void)
     return interrupted;
 }
 
+static volatile sig_atomic_t hung_up;
+
+static void on_hangup(int number)
+{
+    (void)number;
+    hung_up = 1;
+}
+
+bool cli_take_hangup(void)
+{
+    struct sigaction action = {.sa_handler = on_hangup, .sa_flags = SA_RESTART};
+    sigaction(SIGHUP, &action, NULL);
+    bool came = hung_up;
+    hung_up = 0;
+    return came;
+}
+
 const volatile int *cli_interrupted_flag(void)
 {
     return &interrupted;

@@ -59,6 +59,9 @@ void cli_catch_signals(void);
 bool cli_interrupted(void);
 const volatile int *cli_interrupted_flag(void);
 
+/* SIGHUP has come since the last call; caught from the first call on. */
+bool cli_take_hangup(void);
+
 /* Ends the process without the destructors that would wait for threads which hang. */
 _Noreturn void cli_exit_now(int code);
 

@@ -158,9 +158,7 @@ static enum err start(struct demo *demo, struct worker_setting *setting, struct 
         return err_set(info, ERR_CONFIG, "the demo's configuration is wrong");
     *setting = (struct worker_setting){
         .config = demo->project.config,
-        .rules = demo->project.rules,
-        .schema = demo->project.schema,
-        .ruleset = worker_ruleset(demo->project.config, demo->project.rules, demo->project.schema),
+        .ruleset = demo->project.ruleset,
     };
     rc = engine_start(setting, cli_interrupted_flag(), &demo->engine, info);
     return rc == ERR_NONE ? demo_signals_open(&demo->signals, demo->world.brokers, info) : rc;

@@ -3,6 +3,7 @@
 
 #include "cli/cli.h"
 #include "cli/project.h"
+#include "cli/reload.h"
 #include "core/log.h"
 #include "engine/engine.h"
 
@@ -13,6 +14,7 @@ static const char help[] =
     "\n"
     "Reads events from Kafka, drives the machines and publishes their signals, each exactly once.\n"
     "Ends on SIGTERM or SIGINT: drains, writes a last checkpoint and leaves the group.\n"
+    "SIGHUP loads the machines anew and puts them in force without a restart; with mistakes the old ones go on.\n"
     "\n"
     "  -c, --config FILE   the configuration; each key can be overridden by the environment:\n"
     "                      STAGECOACH_KAFKA_BROKERS, STAGECOACH_REDIS_URL, ...\n"
@@ -32,7 +34,7 @@ static void log_progress(const struct engine *engine, struct engine_totals *befo
     *before = now;
 }
 
-static void watch(const struct engine *engine)
+static void watch(struct engine *engine, const struct project *project, struct reload *reload)
 {
     struct engine_totals before = {0};
     struct timespec tick = {0, 20 * 1000000};
@@ -40,6 +42,10 @@ static void watch(const struct engine *engine)
 
     while (!cli_interrupted() && !engine_has_failed(engine)) {
         nanosleep(&tick, NULL);
+        if (cli_take_hangup())
+            reload_now(reload, engine);
+        else if (project->config->watch)
+            reload_if_changed(reload, engine);
         if (++ticks % (PROGRESS_EVERY_S * 50) == 0)
             log_progress(engine, &before, PROGRESS_EVERY_S);
     }
@@ -65,20 +71,21 @@ static int run(const struct project *project)
 {
     struct worker_setting setting = {
         .config = project->config,
-        .rules = project->rules,
-        .schema = project->schema,
-        .ruleset = worker_ruleset(project->config, project->rules, project->schema),
+        .ruleset = project->ruleset,
     };
     struct engine *engine = NULL;
     struct errinfo info = {""};
-    enum err rc = engine_start(&setting, cli_interrupted_flag(), &engine, &info);
-    if (rc != ERR_NONE) {
+    enum err started = engine_start(&setting, cli_interrupted_flag(), &engine, &info);
+    if (started != ERR_NONE) {
         fprintf(stderr, "stagecoach run: %s\n", info.text);
-        return rc == ERR_CONFIG ? 2 : cli_interrupted() ? 0 : 1;
+        return started == ERR_CONFIG ? 2 : cli_interrupted() ? 0 : 1;
     }
     log_info("started", "group=%s brokers=%s workers=%lld", project->config->group, project->config->brokers, (long long)project->config->workers);
-    watch(engine);
-    return finish(engine);
+    struct reload *reload = reload_new(project);
+    watch(engine, project, reload);
+    int rc = finish(engine);
+    reload_free(reload);
+    return rc;
 }
 
 int cmd_run(int argc, char **argv)

@@ -28,16 +28,15 @@ static struct schema *load_schema(const struct config *config, const char *name,
 }
 
 /* A signal without a topic would have to be dropped, and nothing is. */
-static void check_routes(const struct project *project, struct diag *diag)
+void project_check_routes(const struct config *config, const struct rules *rules, struct diag *diag)
 {
-    const struct config *config = project->config;
     struct signal_route *routes = calloc(config->route_count + 1, sizeof *routes);
     struct slice type;
 
     CHECK(routes);
     for (size_t i = 0; i < config->route_count; i++)
         routes[i] = (struct signal_route){config->routes[i].pattern, config->routes[i].topic};
-    for (size_t i = 0; (type = rules_signal_type(project->rules, i)).size > 0; i++)
+    for (size_t i = 0; (type = rules_signal_type(rules, i)).size > 0; i++)
         if (signal_route_find(routes, config->route_count, type) < 0)
             diag_error(diag, config_pos(config, "signals.topics"),
                        "no pattern matches the signal %.*s: add one, or '*' as the last", (int)type.size, type.data);
@@ -59,14 +58,20 @@ bool project_load(struct project *project, const char *path, const char *schema_
     };
     project->rules = rules_load(&options, diag);
     if (project->rules)
-        check_routes(project, diag);
+        project_check_routes(project->config, project->rules, diag);
+    if (project->rules && project->schema)
+        project->ruleset = ruleset_new(project->config, project->rules, project->schema);
     return diag->error_count == 0;
 }
 
 void project_free(struct project *project)
 {
-    rules_free(project->rules);
-    schema_free(project->schema);
+    if (project->ruleset) {
+        ruleset_free(project->ruleset);
+    } else {
+        rules_free(project->rules);
+        schema_free(project->schema);
+    }
     config_free(project->config);
 }
 

@@ -7,12 +7,14 @@
 #include "config/config.h"
 #include "consumer/schema.h"
 #include "core/diag.h"
+#include "engine/ruleset.h"
 #include "rules/rules.h"
 
 struct project {
     struct config *config;
     struct schema *schema;
     struct rules *rules;
+    struct ruleset *ruleset; /* owns schema and rules where both could be loaded */
 };
 
 /*
@@ -21,6 +23,9 @@ struct project {
  */
 bool project_load(struct project *project, const char *path, const char *schema_name, struct diag *diag);
 void project_free(struct project *project);
+
+/* Are there topics in `config` for all signals of the rules? Those without are mistakes. */
+void project_check_routes(const struct config *config, const struct rules *rules, struct diag *diag);
 
 /* project_load(), with what is wrong printed on stderr. */
 bool project_load_or_say(struct project *project, const char *path, const char *schema_name);

@@ -19,9 +19,6 @@ static void check_intervals(struct loader *loader)
 static void check_version(struct loader *loader)
 {
     const struct config *config = loader->config;
-    if (config->watch)
-        diag_error(loader->diag, config_pos(config, "watch"),
-                   "watch: true is not in this version; restart after a change of machines");
     if (config->delivery != 0)
         diag_error(loader->diag, config_pos(config, "delivery"),
                    "delivery: at_least_once is not in this version; exactly_once is the default");

@@ -159,7 +159,7 @@ const struct config_key config_keys[] = {
         .type = CONFIG_BOOL,
         .offset = FIELD(watch),
         .fallback = "false",
-        .help = "Reload machines when their files change (not in this version).",
+        .help = "Reload machines when their files change; SIGHUP does it at any time.",
     },
     {
         .path = "delivery",

@@ -4,6 +4,7 @@
 
 #include "core/check.h"
 #include "core/hash.h"
+#include "state/codec.h"
 
 struct backtest {
     struct backtest_options options;
@@ -105,6 +106,51 @@ void backtest_move_watermark(struct backtest *backtest, int64_t watermark_ms)
 {
     struct errinfo info;
     CHECK(partition_sweep(&backtest->partition, watermark_ms, &info) == ERR_NONE);
+}
+
+static void take_over(struct partition *from, struct partition *to)
+{
+    const struct layout *old = rules_layout(from->setting->rules), *new = rules_layout(to->setting->rules);
+    struct codec *codec = codec_new(new);
+    struct customer *customer, *taken;
+    struct errinfo info;
+    struct buf text;
+    size_t position = 0;
+
+    buf_init(&text);
+    codec_layout_describe(old, &text);
+    CHECK(codec_know(codec, old->id, buf_slice(&text), &info) == ERR_NONE);
+    while ((customer = table_next(from->table, &position))) {
+        if (customer->flags & CUSTOMER_GONE)
+            continue;
+        buf_reset(&text);
+        codec_encode(old, customer, &text);
+        CHECK(codec_decode(codec, customer_key(old, customer), buf_slice(&text), &taken, NULL, &info) == ERR_NONE);
+        partition_add_loaded(to, taken, CUSTOMER_NEVER);
+    }
+    buf_fini(&text);
+    codec_free(codec);
+}
+
+void backtest_change_rules(struct backtest *backtest, const struct ruleset *ruleset)
+{
+    struct partition before = backtest->partition;
+    struct partition_setting setting = backtest->setting; /* of what was before */
+
+    before.setting = &setting;
+    backtest->setting.rules = ruleset->rules;
+    backtest->setting.schema = ruleset->schema;
+    backtest->setting.lateness_ms = ruleset->lateness_ms;
+    backtest->setting.forget_after_ms = ruleset->forget_after_ms;
+    partition_init(&backtest->partition, before.id, &backtest->setting);
+    backtest->partition.next_offset = before.next_offset;
+    backtest->partition.watermark_ms = before.watermark_ms;
+    backtest->partition.customers = before.customers;
+    backtest->partition.counters = before.counters;
+    take_over(&before, &backtest->partition);
+    partition_fini(&before);
+    decoder_free(backtest->decoder);
+    backtest->decoder = decoder_new(ruleset->schema, rules_wants(ruleset->rules));
 }
 
 void backtest_finish(struct backtest *backtest)

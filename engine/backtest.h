@@ -9,6 +9,7 @@
 #include "consumer/decode.h"
 #include "core/err.h"
 #include "engine/partition.h"
+#include "engine/ruleset.h"
 
 #define BACKTEST_NO_UNTIL INT64_MAX
 
@@ -36,6 +37,12 @@ void backtest_message(struct backtest *backtest, int64_t offset, struct slice me
 
 /* The wall clock moved the watermark here: what a journal says (engine/journal.h). */
 void backtest_move_watermark(struct backtest *backtest, int64_t watermark_ms);
+
+/*
+ * Other rules are in force from the next message on: records are taken over by name, as a worker does (engine/regime.c). They outlive
+ * the backtest.
+ */
+void backtest_change_rules(struct backtest *backtest, const struct ruleset *ruleset);
 
 /* Fires what is due at the end. */
 void backtest_finish(struct backtest *backtest);

@@ -11,6 +11,7 @@
 struct item {
     struct lane *lane; /* NULL: not to be applied */
     const struct source_message *message;
+    const struct regime *regime; /* under which it was decoded */
     struct decoded decoded;
     uint64_t *hashes; /* of the events' customers */
 };
@@ -127,7 +128,8 @@ static struct lane *lane_of(struct worker *worker, const struct source_message *
 static void decode(struct worker *worker, struct item *item)
 {
     struct decoded *decoded = &item->decoded;
-    decode_message(worker->decoder, item->message->value, item->message->time_ms, &worker->batch, decoded);
+    item->regime = item->lane->regime;
+    decode_message(item->regime->decoder, item->message->value, item->message->time_ms, &worker->batch, decoded);
     item->hashes = arena_alloc(&worker->batch, decoded->count * sizeof *item->hashes);
     for (size_t i = 0; i < decoded->count; i++) {
         item->hashes[i] = hash_bytes(decoded->events[i].customer);
@@ -201,6 +203,8 @@ static enum err apply(struct worker *worker, struct item *item, struct errinfo *
     struct partition *partition = &lane->partition;
     uint32_t rank = 0;
     enum err rc = recovery_reach(worker, lane, item->message->offset, info);
+    if (rc == ERR_NONE && lane->regime != item->regime)
+        rc = ERR_AGAIN;
     if (rc != ERR_NONE)
         return rc;
     partition->next_offset = item->message->offset;
@@ -225,6 +229,8 @@ static void failed(struct worker *worker, struct lane *lane, enum err rc, const 
 {
     if (rc == ERR_RETRY)
         worker_block(worker, lane, info->text);
+    else if (rc == ERR_AGAIN)
+        worker_reread(worker, lane);
     else if (rc == ERR_FENCED)
         worker_doubt(worker, info->text);
     else

@@ -180,6 +180,12 @@ enum err engine_start(const struct worker_setting *setting, const volatile int *
     return ERR_NONE;
 }
 
+void engine_follow(struct engine *engine, const struct ruleset *ruleset)
+{
+    for (unsigned i = 0; i < engine->count; i++)
+        worker_follow(engine->runners[i].worker, ruleset);
+}
+
 bool engine_has_failed(const struct engine *engine)
 {
     for (unsigned i = 0; i < engine->count; i++)

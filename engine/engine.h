@@ -22,6 +22,9 @@ struct engine_totals {
  */
 enum err engine_start(const struct worker_setting *setting, const volatile int *stop, struct engine **engine, struct errinfo *info);
 
+/* From now on these rules (worker_follow()). The ruleset outlives the engine. */
+void engine_follow(struct engine *engine, const struct ruleset *ruleset);
+
 /* False while all workers are well; true once one has ended with an error (engine_finish() tells which). */
 bool engine_has_failed(const struct engine *engine);
 

@@ -95,7 +95,7 @@ void flush_journal(struct worker *worker, struct lane *lane, struct journal_reco
 {
     struct sink_record out = {.partition = lane->partition.id.partition};
 
-    record->number = ++lane->journal_number;
+    record->number = lane->journal_applied = ++lane->journal_number;
     buf_reset(&worker->text);
     journal_encode(record, files, file_count, &worker->text);
     out.topic = worker_journal_topic(worker, lane->partition.id.topic);
@@ -123,7 +123,7 @@ static bool deadline_changed(const struct partition *partition, const struct cus
 
 static void take_record(struct worker *worker, struct partition *partition, struct customer *customer, struct checkpoint_record *record)
 {
-    const struct layout *layout = rules_layout(worker->setting->rules);
+    const struct layout *layout = rules_layout(partition->setting->rules);
 
     *record = (struct checkpoint_record){.customer = arena_copy(&worker->open->arena, customer_key(layout, customer)),
                                          .deadline_ms = customer->deadline_ms};
@@ -161,11 +161,10 @@ static void take_records(struct worker *worker, struct lane *lane, struct epoch_
     partition->dirty_count = 0;
 }
 
-static void take_stats(struct worker *worker, struct lane *lane, struct checkpoint *checkpoint)
+void flush_stats(const struct lane *lane, struct arena *arena, struct checkpoint *checkpoint)
 {
-    const struct rules *rules = worker->setting->rules;
+    const struct rules *rules = lane->partition.setting->rules;
     const struct layout *layout = rules_layout(rules);
-    struct arena *arena = &worker->open->arena;
     size_t most = rules_stats_state(rules, layout->machine_count, 0) + rules_stats_transition(rules, layout->machine_count, 0, 0);
     struct checkpoint_stat *stats = arena_alloc(arena, (most + 1) * sizeof *stats);
     size_t count = 0;
@@ -186,24 +185,21 @@ static void take_stats(struct worker *worker, struct lane *lane, struct checkpoi
     checkpoint->stat_count = count;
 }
 
-static void take_layout(struct worker *worker, struct lane *lane, struct checkpoint *checkpoint)
+void flush_layout(struct worker *worker, const struct lane *lane, struct arena *arena, struct checkpoint *checkpoint)
 {
-    const struct layout *layout = rules_layout(worker->setting->rules);
+    const struct layout *layout = rules_layout(lane->partition.setting->rules);
     checkpoint->layout = layout->id;
     if (lane->layout_stored)
         return;
     buf_reset(&worker->text);
     codec_layout_describe(layout, &worker->text);
-    checkpoint->layout_text = arena_copy(&worker->open->arena, buf_slice(&worker->text));
-    lane->layout_stored = true;
+    checkpoint->layout_text = arena_copy(arena, buf_slice(&worker->text));
 }
 
-static void take_checkpoint(struct worker *worker, struct lane *lane)
+struct checkpoint flush_position(const struct worker *worker, const struct lane *lane)
 {
-    struct epoch_checkpoint *taken = epoch_add_checkpoint(worker->open);
-    struct partition *partition = &lane->partition;
-
-    taken->checkpoint = (struct checkpoint){
+    const struct partition *partition = &lane->partition;
+    return (struct checkpoint){
         .of = partition->id,
         .token = lane->token,
         .version_before = lane->version_taken,
@@ -211,13 +207,23 @@ static void take_checkpoint(struct worker *worker, struct lane *lane)
         .offset = partition->next_offset,
         .watermark_ms = partition->watermark_ms,
         .epoch = lane->epoch,
-        .ruleset = worker->setting->ruleset,
+        .ruleset = lane->regime->ruleset->id,
+        .journal = lane->journal_applied,
         .customers = partition->customers,
         .at_ms = clock_wall_ms(&worker->seams.clock),
     };
+}
+
+static void take_checkpoint(struct worker *worker, struct lane *lane)
+{
+    struct epoch_checkpoint *taken = epoch_add_checkpoint(worker->open);
+    struct partition *partition = &lane->partition;
+
+    taken->checkpoint = flush_position(worker, lane);
     take_records(worker, lane, taken);
-    take_stats(worker, lane, &taken->checkpoint);
-    take_layout(worker, lane, &taken->checkpoint);
+    flush_stats(lane, &worker->open->arena, &taken->checkpoint);
+    flush_layout(worker, lane, &worker->open->arena, &taken->checkpoint);
+    lane->layout_stored = true;
     lane->version_taken++;
     lane->r_offset = partition->next_offset;
     lane->checkpointed_ms = worker_now_ms(worker);
@@ -232,7 +238,7 @@ static void commit_offset(struct worker *worker, struct lane *lane)
     struct metadata metadata = {
         .epoch = ++lane->epoch,
         .watermark_ms = partition->watermark_ms,
-        .ruleset = worker->setting->ruleset,
+        .ruleset = lane->ruleset_named,
         .origin = lane->origin,
         .journal = lane->journal_number,
         .skew_ms = partition->skew_ms,

@@ -68,7 +68,7 @@ static void look(struct worker *worker, struct lane *lane)
     struct partition *partition = &lane->partition;
     struct errinfo info = {""};
     int64_t skew_ms = partition->skew_ms > 0 ? partition->skew_ms : 0;
-    int64_t target_ms = clock_wall_ms(&worker->seams.clock) - worker->setting->config->lateness_ms - skew_ms;
+    int64_t target_ms = clock_wall_ms(&worker->seams.clock) - partition->setting->lateness_ms - skew_ms;
     int64_t limit_ms = floor_div(target_ms, SECOND_MS) * SECOND_MS;
     bool due = false;
 

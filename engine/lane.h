@@ -21,9 +21,13 @@ enum lane_phase {
     LANE_LIVE,
 };
 
+struct regime;
+
 struct lane {
     struct partition partition;
     enum lane_phase phase;
+    struct regime *regime; /* the rules it is under, with what a worker needs for them */
+    bool migrating;        /* not all its records have been looked at since the rules changed */
 
     /* Redis */
     uint64_t token;         /* ours, in P:meta */
@@ -38,11 +42,15 @@ struct lane {
     uint64_t epoch;          /* its number */
     int64_t origin;
     uint64_t journal_number; /* of the last journal record */
+    uint64_t journal_applied; /* of the last one that the records in memory have seen: less than that while replaying */
+    uint64_t *rulesets;      /* owned: whose files are in its journal */
+    size_t ruleset_count;
+    uint64_t ruleset_named;  /* what C's metadata say: ahead of the regime while a change is being committed */
     bool uncommitted;        /* outputs or a watermark's move wait for the next epoch though the offset stands */
 
     /* Replay */
     struct metadata target;         /* C's */
-    struct journal_record *journal; /* owned: what has to be replayed yet, from journal_next on */
+    struct journal_record *journal; /* owned: moves and changes to be replayed yet, from journal_next on */
     size_t journal_count, journal_next;
 
     bool inside_message; /* between two events of one message: an epoch never ends here */

@@ -21,7 +21,7 @@ static enum err add_record(struct worker *worker, struct lane *lane, struct slic
 {
     struct customer *customer;
     uint32_t flags = 0;
-    enum err rc = codec_decode(worker->codec, key, bytes, &customer, &flags, info);
+    enum err rc = codec_decode(lane->regime->codec, key, bytes, &customer, &flags, info);
     if (rc != ERR_NONE) {
         struct errinfo why = *info;
         return err_set(info, ERR_FATAL, "the record of customer %.*s in Redis can't be read (%.200s): delete the key %s:{%s/%s/%d}:meta and start again: "
@@ -143,7 +143,7 @@ static size_t make_requests(struct worker *worker, const struct loading_customer
             continue;
         struct store_request *request = &requests[requested];
         struct slice *keys = arena_alloc(&worker->batch, (count + 1) * sizeof *keys);
-        *request = request_of(lane, until_ms[l] - worker->setting->config->lateness_ms);
+        *request = request_of(lane, until_ms[l] - lane->partition.setting->lateness_ms);
         for (size_t i = 0; i < count; i++)
             if (customers[i]->lane == lane)
                 keys[request->customer_count++] = customers[i]->key;

@@ -14,6 +14,7 @@
 #include "core/number.h"
 #include "engine/worker_inner.h"
 
+#define DRAIN_MS 120000
 #define JOURNAL_WAIT_MS 90000 /* a transaction is over after its time-out of 30 s, and the broker's look every 10 s */
 
 /* What was found for one lane. */
@@ -70,7 +71,8 @@ static enum err read_c(struct worker *worker, struct found *found, struct errinf
 }
 
 struct journal_reader {
-    struct arena *arena;
+    struct worker *worker;
+    struct lane *lane;
     struct found *found;
 };
 
@@ -85,9 +87,13 @@ static void take_journal(void *self, int64_t offset, struct slice value)
         found->journal_is_broken = true;
         return;
     }
+    if (record.kind == JOURNAL_RULESET) {
+        regime_archive(reader->worker, record.ruleset, value);
+        regime_note_files(reader->lane, record.ruleset);
+    }
     if (found->journal_count == found->journal_capacity) {
         size_t capacity = found->journal_capacity ? found->journal_capacity * 2 : 64;
-        struct journal_record *records = arena_alloc(reader->arena, capacity * sizeof *records);
+        struct journal_record *records = arena_alloc(&reader->worker->batch, capacity * sizeof *records);
         if (found->journal_count)
             memcpy(records, found->journal, found->journal_count * sizeof *records);
         found->journal = records;
@@ -98,7 +104,7 @@ static void take_journal(void *self, int64_t offset, struct slice value)
 
 static enum err read_journal(struct worker *worker, struct lane *lane, struct found *found, struct errinfo *info)
 {
-    struct journal_reader reader = {&worker->batch, found};
+    struct journal_reader reader = {worker, lane, found};
     struct topic_partition log = {worker_journal_topic(worker, lane->partition.id.topic), lane->partition.id.partition};
     enum err rc = source_read_log(worker->source, log, &reader, take_journal, info);
     if (rc != ERR_NONE)
@@ -148,30 +154,34 @@ static enum err check_mismatch(struct lane *lane, const struct found *found, str
     return ERR_NONE;
 }
 
-/* Number of partitions, and the rules: the stretch that is replayed must be under the rules in force. */
-static enum err check_journal_content(struct worker *worker, struct lane *lane, const struct found *found, int64_t from, struct errinfo *info)
+static enum err check_partitions(struct worker *worker, struct lane *lane, const struct found *found, struct errinfo *info)
 {
-    uint64_t current = worker->setting->ruleset;
     int32_t partitions;
     enum err rc = source_partition_count(worker->source, lane->partition.id.topic, &partitions, info);
-    if (rc != ERR_NONE)
-        return rc;
-    for (size_t i = 0; i < found->journal_count; i++) {
-        const struct journal_record *record = &found->journal[i];
-        if (record->number > found->metadata.journal)
-            break;
-        if (record->kind == JOURNAL_START && record->partitions != partitions)
-            return refuse(lane, info, "the topic's number of partitions has changed, and with it which customers are where");
-        if (record->kind == JOURNAL_RULES && from < found->c.offset && record->offset >= from && record->ruleset != current)
-            return refuse(lane, info, "the events to be replayed were handled under other rules: start once with those");
-    }
-    if (from < found->c.offset && found->metadata.ruleset != current)
-        return refuse(lane, info, "the rules have changed and the checkpoint is behind the committed offset: start once with the former rules (a clean stop of them "
-                                  "brings both together), then with the new ones");
-    return ERR_NONE;
+    for (size_t i = 0; i < found->journal_count && rc == ERR_NONE; i++)
+        if (found->journal[i].kind == JOURNAL_START && found->journal[i].partitions != partitions)
+            rc = refuse(lane, info, "the topic's number of partitions has changed, and with it which customers are where");
+    return rc;
 }
 
 /* ---- setting up ---- */
+
+/* An empty partition under the rules that are in force where it begins. */
+static enum err enter(struct worker *worker, struct lane *lane, uint64_t ruleset, struct errinfo *info)
+{
+    struct topic_partition id = lane->partition.id;
+    struct regime *regime = regime_by_id(worker, ruleset);
+    char text[96];
+
+    if (!regime) {
+        snprintf(text, sizeof text, "the rules %016" PRIx64 " were in force here, and are neither configured nor in the journal", ruleset);
+        return refuse(lane, info, text);
+    }
+    partition_fini(&lane->partition);
+    partition_init(&lane->partition, id, &regime->setting);
+    lane->regime = regime;
+    return ERR_NONE;
+}
 
 static void begin_at(struct lane *lane, int64_t offset, int64_t watermark_ms)
 {
@@ -179,9 +189,9 @@ static void begin_at(struct lane *lane, int64_t offset, int64_t watermark_ms)
     lane->partition.watermark_ms = watermark_ms;
 }
 
-static void read_stats(struct worker *worker, struct lane *lane, const struct store_position *r)
+static void read_stats(struct lane *lane, const struct store_position *r)
 {
-    const struct rules *rules = worker->setting->rules;
+    const struct rules *rules = lane->partition.setting->rules;
     const struct layout *layout = rules_layout(rules);
     struct rules_stats *stats = &lane->partition.stats;
 
@@ -209,9 +219,9 @@ static enum err read_layouts(struct worker *worker, struct lane *lane, const str
         unsigned long long id = 0;
         snprintf(text, sizeof text, "%.*s", (int)(r->layouts[i].field.size & 31), r->layouts[i].field.data);
         id = strtoull(text, NULL, 10);
-        if (id == rules_layout(worker->setting->rules)->id)
+        if (id == rules_layout(lane->partition.setting->rules)->id)
             lane->layout_stored = true;
-        enum err rc = codec_know(worker->codec, id, r->layouts[i].value, info);
+        enum err rc = regime_know_layout(worker, id, r->layouts[i].value, info);
         if (rc != ERR_NONE)
             return refuse(lane, info, "a layout of records in Redis can't be read");
     }
@@ -220,12 +230,26 @@ static enum err read_layouts(struct worker *worker, struct lane *lane, const str
 
 static enum err set_up_from_r(struct worker *worker, struct lane *lane, const struct found *found, struct errinfo *info)
 {
+    enum err rc = enter(worker, lane, found->r.ruleset, info);
+    if (rc != ERR_NONE)
+        return rc;
     begin_at(lane, found->r.offset, found->r.watermark_ms);
     lane->partition.customers = found->r.customers;
     lane->partition.cold_until_ms = found->r.customers ? INT64_MIN : INT64_MAX;
     lane->r_offset = found->r.offset;
-    read_stats(worker, lane, &found->r);
+    lane->journal_applied = found->r.journal;
+    lane->migrating = found->r.customers > 0; /* if a change of rules was under way, it is ended first */
+    read_stats(lane, &found->r);
     return read_layouts(worker, lane, &found->r, info);
+}
+
+/* The one in force at the origin. */
+static uint64_t first_ruleset(const struct found *found)
+{
+    for (size_t i = 0; i < found->journal_count; i++)
+        if (found->journal[i].kind == JOURNAL_RULES)
+            return found->journal[i].ruleset;
+    return found->metadata.ruleset;
 }
 
 /* Redis has nothing: whatever is left of the partition's keys goes, and everything is computed anew from the origin on. */
@@ -233,6 +257,8 @@ static enum err set_up_from_origin(struct worker *worker, struct lane *lane, con
 {
     int64_t from = found->metadata.origin;
     enum err rc = store_wipe(worker->seams.load_store, lane->partition.id, lane->token, info);
+    if (rc == ERR_NONE)
+        rc = enter(worker, lane, first_ruleset(found), info);
     if (rc != ERR_NONE)
         return rc;
     if (from < found->first) {
@@ -248,23 +274,18 @@ static enum err set_up_from_origin(struct worker *worker, struct lane *lane, con
     return ERR_NONE;
 }
 
-static void journal_rules(struct worker *worker, struct lane *lane, bool with_files)
+static void journal_first_rules(struct worker *worker, struct lane *lane)
 {
-    const struct rules *rules = worker->setting->rules;
-    size_t count = rules_layout(rules)->machine_count;
-    struct slice *files = arena_alloc(&worker->batch, (count + 1) * sizeof *files);
-    struct journal_record ruleset = {.kind = JOURNAL_RULESET, .ruleset = worker->setting->ruleset};
+    const struct ruleset *ruleset = lane->regime->ruleset;
     struct journal_record change = {
         .kind = JOURNAL_RULES,
         .offset = lane->partition.next_offset,
-        .watermark_ms = lane->partition.watermark_ms,
-        .ruleset = worker->setting->ruleset,
+        .watermark_ms = PARTITION_NO_TIME,
+        .ruleset = ruleset->id,
     };
-    for (size_t i = 0; i < count; i++)
-        files[i] = rules_file(rules, i);
-    if (with_files)
-        flush_journal(worker, lane, &ruleset, files, count);
+    regime_add_files(worker, lane, ruleset);
     flush_journal(worker, lane, &change, NULL, 0);
+    lane->ruleset_named = ruleset->id;
 }
 
 /* Neither R, C nor journal: the first start. The position is committed with its origin before the first event. */
@@ -275,6 +296,8 @@ static enum err set_up_first(struct worker *worker, struct lane *lane, const str
     enum err rc = source_partition_count(worker->source, lane->partition.id.topic, &start.partitions, info);
     if (rc == ERR_NONE)
         rc = store_wipe(worker->seams.load_store, lane->partition.id, lane->token, info);
+    if (rc == ERR_NONE)
+        rc = enter(worker, lane, atomic_load(&worker->wanted)->id, info);
     if (rc != ERR_NONE)
         return rc;
     /* An offset that somebody set by Kafka's own tools is where to start. */
@@ -284,61 +307,21 @@ static enum err set_up_first(struct worker *worker, struct lane *lane, const str
     lane->origin = start.offset = from;
     lane->phase = LANE_LIVE;
     flush_journal(worker, lane, &start, NULL, 0);
-    journal_rules(worker, lane, true);
+    journal_first_rules(worker, lane);
     return ERR_NONE;
 }
 
-/* The moves of the wall clock that the replay has to make again. */
-static void keep_journal(struct lane *lane, const struct found *found, int64_t from)
+/* The moves and changes that the replay has to make again: those that the records have not seen. */
+static void keep_journal(struct lane *lane, const struct found *found)
 {
     lane->journal = calloc(found->journal_count + 1, sizeof *lane->journal);
     CHECK(lane->journal);
     for (size_t i = 0; i < found->journal_count; i++) {
         const struct journal_record *record = &found->journal[i];
-        if (record->number <= found->metadata.journal && record->kind == JOURNAL_WATERMARK && record->offset >= from)
+        bool is_wanted = record->kind == JOURNAL_WATERMARK || record->kind == JOURNAL_RULES;
+        if (is_wanted && record->number > lane->journal_applied && record->number <= found->metadata.journal)
             lane->journal[lane->journal_count++] = *record;
     }
-}
-
-static bool ruleset_in_journal(const struct found *found, uint64_t ruleset)
-{
-    for (size_t i = 0; i < found->journal_count; i++)
-        if (found->journal[i].kind == JOURNAL_RULESET && found->journal[i].ruleset == ruleset)
-            return true;
-    return false;
-}
-
-/* R = C under other rules: from here on ours are in force, and each customer is looked at once. */
-static enum err change_rules(struct worker *worker, struct lane *lane, const struct found *found, struct errinfo *info)
-{
-    struct checkpoint checkpoint = {
-        .of = lane->partition.id,
-        .token = lane->token,
-        .version_before = lane->version_taken,
-        .version = lane->version_taken + 1,
-        .offset = lane->partition.next_offset,
-        .watermark_ms = lane->partition.watermark_ms,
-        .epoch = lane->epoch,
-        .ruleset = worker->setting->ruleset,
-        .customers = lane->partition.customers,
-        .at_ms = clock_wall_ms(&worker->seams.clock),
-        .timers_reset = true,
-        .layout = rules_layout(worker->setting->rules)->id,
-    };
-    if (!lane->layout_stored) {
-        buf_reset(&worker->text);
-        codec_layout_describe(rules_layout(worker->setting->rules), &worker->text);
-        checkpoint.layout_text = buf_slice(&worker->text);
-    }
-    enum err rc = store_save(worker->seams.load_store, &checkpoint, NULL, info);
-    if (rc != ERR_NONE)
-        return rc;
-    lane->layout_stored = true;
-    lane->version_acked = ++lane->version_taken;
-    journal_rules(worker, lane, !ruleset_in_journal(found, worker->setting->ruleset));
-    log_info("partition.rules_changed", "topic=%s partition=%d offset=%lld ruleset=%016" PRIx64, lane->partition.id.topic,
-             (int)lane->partition.id.partition, (long long)lane->partition.next_offset, worker->setting->ruleset);
-    return ERR_NONE;
 }
 
 static void log_recovered(const struct lane *lane, const struct found *found)
@@ -350,8 +333,7 @@ static void log_recovered(const struct lane *lane, const struct found *found)
 
 static enum err set_up_after_c(struct worker *worker, struct lane *lane, const struct found *found, struct errinfo *info)
 {
-    int64_t from = found->r.found ? found->r.offset : found->metadata.origin;
-    enum err rc = check_journal_content(worker, lane, found, from, info);
+    enum err rc = check_partitions(worker, lane, found, info);
     if (rc == ERR_NONE)
         rc = found->r.found ? set_up_from_r(worker, lane, found, info) : set_up_from_origin(worker, lane, found, info);
     if (rc != ERR_NONE)
@@ -359,16 +341,12 @@ static enum err set_up_after_c(struct worker *worker, struct lane *lane, const s
     lane->origin = found->metadata.origin;
     lane->epoch = found->metadata.epoch;
     lane->journal_number = found->metadata.journal;
+    lane->ruleset_named = found->metadata.ruleset;
     lane->c_offset = found->c.offset;
     lane->target = found->metadata;
     lane->phase = LANE_REPLAYING;
-    keep_journal(lane, found, from);
-    if (lane->partition.next_offset < found->c.offset)
-        return ERR_NONE;
-    rc = recovery_reach(worker, lane, found->c.offset, info);
-    if (rc == ERR_NONE && found->metadata.ruleset != worker->setting->ruleset)
-        rc = change_rules(worker, lane, found, info);
-    return rc;
+    keep_journal(lane, found);
+    return lane->partition.next_offset < found->c.offset ? ERR_NONE : recovery_reach(worker, lane, found->c.offset, info);
 }
 
 static enum err set_up(struct worker *worker, struct lane *lane, const struct found *found, bool appears_later, struct errinfo *info)
@@ -390,9 +368,10 @@ static void reset_lane(struct worker *worker, struct lane *lane)
 {
     struct topic_partition id = lane->partition.id;
     free(lane->journal);
+    free(lane->rulesets);
     partition_fini(&lane->partition);
-    *lane = (struct lane){.end_offset = -1};
-    partition_init(&lane->partition, id, &worker->partition_setting);
+    *lane = (struct lane){.end_offset = -1, .regime = regime_of(worker, atomic_load(&worker->wanted))};
+    partition_init(&lane->partition, id, &lane->regime->setting);
 }
 
 static enum err read_all(struct worker *worker, struct found *found, struct errinfo *info)
@@ -477,21 +456,55 @@ void recovery_step(struct worker *worker)
 
 /* ---- replay ---- */
 
-static enum err replay_journal(struct lane *lane, int64_t offset, struct errinfo *info)
+/* A change of rules needs all that is in memory to be in Redis. */
+static enum err replay_change(struct worker *worker, struct lane *lane, const struct journal_record *record, struct errinfo *info)
+{
+    struct regime *to = regime_by_id(worker, record->ruleset);
+    char text[96];
+
+    if (!to) {
+        snprintf(text, sizeof text, "the rules %016" PRIx64 " that its journal names can't be read by this version", record->ruleset);
+        return refuse(lane, info, text);
+    }
+    if (to == lane->regime) {
+        lane->journal_applied = record->number;
+        return ERR_NONE;
+    }
+    if (!flush_drain(worker, DRAIN_MS))
+        return err_set(info, ERR_FENCED, "the checkpoint before a change of rules did not land");
+    enum err rc = regime_switch(worker, lane, to, record->number, info);
+    return rc == ERR_NONE ? regime_migrate(worker, lane, info) : rc;
+}
+
+static enum err replay_record(struct worker *worker, struct lane *lane, const struct journal_record *record, struct errinfo *info)
+{
+    enum err rc = ERR_NONE;
+    if (record->watermark_ms != PARTITION_NO_TIME)
+        rc = partition_sweep(&lane->partition, record->watermark_ms, info);
+    if (rc == ERR_NONE && record->kind == JOURNAL_RULES)
+        return replay_change(worker, lane, record, info);
+    if (rc == ERR_NONE)
+        lane->journal_applied = record->number;
+    return rc;
+}
+
+static enum err replay_journal(struct worker *worker, struct lane *lane, int64_t offset, struct errinfo *info)
 {
     enum err rc = ERR_NONE;
     while (rc == ERR_NONE && lane->journal_next < lane->journal_count && lane->journal[lane->journal_next].offset <= offset) {
-        rc = partition_sweep(&lane->partition, lane->journal[lane->journal_next].watermark_ms, info);
-        lane->journal_next += rc == ERR_NONE;
+        const struct journal_record *record = &lane->journal[lane->journal_next];
+        rc = replay_record(worker, lane, record, info);
+        lane->journal_next += lane->journal_applied == record->number;
     }
     return rc;
 }
 
 enum err recovery_reach(struct worker *worker, struct lane *lane, int64_t offset, struct errinfo *info)
 {
-    if (lane->phase != LANE_REPLAYING)
-        return ERR_NONE;
-    enum err rc = replay_journal(lane, offset < lane->c_offset ? offset : lane->c_offset, info);
+    enum err rc = lane->migrating ? regime_migrate(worker, lane, info) : ERR_NONE;
+    if (rc != ERR_NONE || lane->phase != LANE_REPLAYING)
+        return rc;
+    rc = replay_journal(worker, lane, offset < lane->c_offset ? offset : lane->c_offset, info);
     if (rc != ERR_NONE || offset < lane->c_offset)
         return rc;
     if (lane->target.watermark_ms != PARTITION_NO_TIME)
@@ -500,9 +513,9 @@ enum err recovery_reach(struct worker *worker, struct lane *lane, int64_t offset
         return rc;
     lane->partition.next_offset = lane->c_offset;
     lane->partition.skew_ms = lane->target.skew_ms;
+    lane->journal_applied = lane->journal_number;
     lane->phase = LANE_LIVE;
     log_info("partition.live", "topic=%s partition=%d offset=%lld", lane->partition.id.topic, (int)lane->partition.id.partition,
              (long long)lane->c_offset);
-    (void)worker;
     return ERR_NONE;
 }

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "core/check.h"
-#include "core/hash.h"
 #include "core/log.h"
 #include "engine/worker_inner.h"
 
@@ -91,6 +90,18 @@ void worker_block_all(struct worker *worker, const char *reason)
         worker_block(worker, &worker->lanes[i], reason);
 }
 
+void worker_reread(struct worker *worker, struct lane *lane)
+{
+    struct errinfo info = {""};
+    if (lane->blocked)
+        return;
+    lane->blocked = true; /* until the next turn */
+    lane->retry_ms = worker_now_ms(worker);
+    lane->end_offset = -1;
+    if (source_pause(worker->source, lane->partition.id, &info) != ERR_NONE)
+        worker_doubt(worker, info.text);
+}
+
 void worker_unblock(struct worker *worker)
 {
     struct errinfo info = {""};
@@ -114,6 +125,7 @@ static void free_lanes(struct worker *worker)
     for (size_t i = 0; i < worker->lane_count; i++) {
         partition_fini(&worker->lanes[i].partition);
         free(worker->lanes[i].journal);
+        free(worker->lanes[i].rulesets);
     }
     free(worker->lanes);
     worker->lanes = worker->last_lane = NULL;
@@ -141,7 +153,8 @@ static void assigned(void *self, const struct topic_partition *partitions, size_
     for (size_t i = 0; i < count; i++) {
         struct topic_partition id = {known_topic(worker, partitions[i].topic), partitions[i].partition};
         worker->lanes[i].end_offset = -1;
-        partition_init(&worker->lanes[i].partition, id, &worker->partition_setting);
+        worker->lanes[i].regime = regime_of(worker, atomic_load(&worker->wanted));
+        partition_init(&worker->lanes[i].partition, id, &worker->lanes[i].regime->setting);
     }
     worker->lane_count = count;
     buf_reset(&worker->membership);
@@ -277,6 +290,7 @@ enum err worker_step(struct worker *worker, int timeout_ms, struct errinfo *info
         wait_for_room(worker);
         worker_unblock(worker);
         keep_memory_bounded(worker);
+        regime_follow(worker);
     }
     if (worker->fatal == ERR_NONE)
         poll(worker, timeout_ms, info);
@@ -327,6 +341,11 @@ enum err worker_run(struct worker *worker, struct errinfo *info)
     return rc;
 }
 
+void worker_follow(struct worker *worker, const struct ruleset *ruleset)
+{
+    atomic_store(&worker->wanted, ruleset);
+}
+
 void worker_stop(struct worker *worker)
 {
     atomic_store(&worker->stopping, true);
@@ -343,13 +362,6 @@ const struct worker_counters *worker_counters(const struct worker *worker)
 }
 
 /* ---- life ---- */
-
-uint64_t worker_ruleset(const struct config *config, const struct rules *rules, const struct schema *schema)
-{
-    uint64_t parts[] = {rules_hash(rules), schema_hash(schema), (uint64_t)config->lateness_ms, (uint64_t)config->future_ms,
-                        (uint64_t)config->forget_after_ms};
-    return hash_bytes((struct slice){(const char *)parts, sizeof parts});
-}
 
 static void copy_routes(struct worker *worker)
 {
@@ -372,23 +384,6 @@ static void name_topics(struct worker *worker)
         worker->journal_topics[i] = journal_topic(config->group, config->topics.items[i]);
 }
 
-static void init_partition_setting(struct worker *worker)
-{
-    const struct worker_setting *setting = worker->setting;
-    batch_init_host(worker);
-    worker->partition_setting = (struct partition_setting){
-        .host = &worker->host,
-        .rules = setting->rules,
-        .schema = setting->schema,
-        .lateness_ms = setting->config->lateness_ms,
-        .future_ms = setting->config->future_ms,
-        .forget_after_ms = setting->config->forget_after_ms,
-        .scratch = &worker->scratch,
-        .signals = &worker->signals,
-        .rules_counters = &worker->rules_counters,
-    };
-}
-
 static void init_memory(struct worker *worker)
 {
     arena_init(&worker->batch);
@@ -400,8 +395,6 @@ static void init_memory(struct worker *worker)
     for (size_t i = 0; i < WORKER_EPOCHS; i++)
         worker->spare[worker->spare_count++] = epoch_new();
     worker->open = worker->spare[--worker->spare_count];
-    worker->decoder = decoder_new(worker->setting->schema, rules_wants(worker->setting->rules));
-    worker->codec = codec_new(rules_layout(worker->setting->rules));
 }
 
 struct worker *worker_new(const struct worker_setting *setting, const struct worker_seams *seams, unsigned number, struct errinfo *info)
@@ -416,7 +409,8 @@ struct worker *worker_new(const struct worker_setting *setting, const struct wor
     init_memory(worker);
     copy_routes(worker);
     name_topics(worker);
-    init_partition_setting(worker);
+    batch_init_host(worker);
+    atomic_store(&worker->wanted, setting->ruleset);
     worker->listener = listener;
     worker->source = seams->open_source(seams->self, &worker->listener, info);
     struct publisher_options options = {seams->sink, seams->save_store, worker->source, seams->clock};
@@ -451,8 +445,7 @@ void worker_free(struct worker *worker)
     while (worker->spare_count > 0)
         epoch_free(worker->spare[--worker->spare_count]);
     epoch_free(worker->open);
-    decoder_free(worker->decoder);
-    codec_free(worker->codec);
+    regime_free_all(worker);
     for (size_t i = 0; i < worker->setting->config->topics.count; i++)
         free(worker->journal_topics[i]);
     free(worker->journal_topics);

@@ -15,20 +15,17 @@
 #include <stdbool.h>
 
 #include "config/config.h"
-#include "consumer/schema.h"
 #include "consumer/source.h"
 #include "core/clock.h"
 #include "core/err.h"
 #include "producer/sink.h"
-#include "rules/rules.h"
+#include "engine/ruleset.h"
 #include "state/store.h"
 
 /* Shared by all workers; outlives them. */
 struct worker_setting {
     const struct config *config;
-    const struct rules *rules;
-    const struct schema *schema;
-    uint64_t ruleset;        /* ruleset_id() */
+    const struct ruleset *ruleset; /* in force at the start; worker_follow() changes it */
 };
 
 /* The four seams. The worker closes source, sink and stores. */
@@ -49,13 +46,11 @@ struct worker_counters {
     atomic_ullong customers, partitions; /* at present */
     atomic_ullong timers_left, rule_errors, state_gone;
     atomic_bool running;                  /* all partitions are recovered */
+    atomic_ullong ruleset;                /* id of the rules that all live partitions are under, 0: several */
     atomic_bool settled;                  /* and nothing that was read waits for its commit */
 };
 
 struct worker;
-
-/* The id of the rules in force: machines in order, schema, lateness, watermark.future, memory.forget_after, constants, semantics. */
-uint64_t worker_ruleset(const struct config *config, const struct rules *rules, const struct schema *schema);
 
 /* `number` from 0. NULL on errors of the seams. */
 struct worker *worker_new(const struct worker_setting *setting, const struct worker_seams *seams, unsigned number, struct errinfo *info);
@@ -68,6 +63,12 @@ enum err worker_step(struct worker *worker, int timeout_ms, struct errinfo *info
 
 /* After the last step: drains for at most `timeout_ms` and leaves the group. ERR_RETRY: not all was acknowledged in time. */
 enum err worker_finish(struct worker *worker, int64_t timeout_ms, struct errinfo *info);
+
+/*
+ * From now on these rules, at an offset of each partition that the journal will name. The ruleset outlives the worker. Any
+ * thread; the worker takes it up between two batches.
+ */
+void worker_follow(struct worker *worker, const struct ruleset *ruleset);
 
 /* Asks worker_run() to end. Any thread, also a signal handler. */
 void worker_stop(struct worker *worker);

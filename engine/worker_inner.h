@@ -17,6 +17,16 @@
 
 enum worker_phase { WORKER_UNASSIGNED, WORKER_SETTLING, WORKER_RECOVERING, WORKER_RUNNING };
 
+/* A ruleset in a worker's hands. */
+struct regime {
+    struct regime *next;
+    const struct ruleset *ruleset;
+    struct ruleset *owned; /* from a journal; else NULL */
+    struct decoder *decoder;
+    struct codec *codec;
+    struct partition_setting setting;
+};
+
 struct worker {
     const struct worker_setting *setting;
     struct worker_seams seams;
@@ -24,11 +34,11 @@ struct worker {
     struct source *source;
     struct source_listener listener;
     struct publisher publisher;
-    struct decoder *decoder;
-    struct codec *codec;
+    struct regime *regimes;           /* all that were ever used, owned */
+    struct regime_archive *archive;   /* rulesets of journals and layouts of records, owned */
+    _Atomic(const struct ruleset *) wanted;
     struct signal_route *routes;
     struct partition_host host;
-    struct partition_setting partition_setting;
     struct rules_counters rules_counters;
     struct signal_list signals;
     struct arena batch;   /* of one batch: decoded events, loads */
@@ -78,6 +88,8 @@ int worker_back_off(struct worker *worker, int back_off_ms);
 void worker_block(struct worker *worker, struct lane *lane, const char *reason);
 void worker_block_all(struct worker *worker, const char *reason);
 void worker_unblock(struct worker *worker);
+/* The lane's messages of this batch are of no use any more: they are read again at once. */
+void worker_reread(struct worker *worker, struct lane *lane);
 
 /* batch.c: the partition's host, and what the source gave. */
 void batch_init_host(struct worker *worker);
@@ -96,6 +108,28 @@ bool flush_drain(struct worker *worker, int64_t timeout_ms);
 void flush_await(struct worker *worker);
 void flush_journal(struct worker *worker, struct lane *lane, struct journal_record *record, const struct slice *files, size_t file_count);
 size_t flush_dirty(const struct worker *worker);
+/* The parts of a checkpoint that every one of a lane has: position, statistics, layout. */
+struct checkpoint flush_position(const struct worker *worker, const struct lane *lane);
+void flush_stats(const struct lane *lane, struct arena *arena, struct checkpoint *checkpoint);
+void flush_layout(struct worker *worker, const struct lane *lane, struct arena *arena, struct checkpoint *checkpoint);
+
+/* regime.c */
+struct regime *regime_of(struct worker *worker, const struct ruleset *ruleset);
+/* The one of a journal's id, or NULL where no journal that was read has it. */
+struct regime *regime_by_id(struct worker *worker, uint64_t ruleset);
+/* A journal's RULESET record: kept for regime_by_id(). */
+void regime_archive(struct worker *worker, uint64_t ruleset, struct slice record);
+enum err regime_know_layout(struct worker *worker, uint64_t id, struct slice description, struct errinfo *info);
+/* Under `to` from the next event on: the records in Redis are looked at once. The offset must be checkpointed. */
+enum err regime_switch(struct worker *worker, struct lane *lane, struct regime *to, uint64_t journal, struct errinfo *info);
+/* Ends what a switch has begun. */
+enum err regime_migrate(struct worker *worker, struct lane *lane, struct errinfo *info);
+/* Writes a ruleset's files into the journal, once; regime_note_files(): they are there already. */
+void regime_add_files(struct worker *worker, struct lane *lane, const struct ruleset *ruleset);
+void regime_note_files(struct lane *lane, uint64_t id);
+/* Takes up worker_follow(). */
+void regime_follow(struct worker *worker);
+void regime_free_all(struct worker *worker);
 
 /* loading.c */
 struct loading_customer {
@@ -113,7 +147,10 @@ bool loading_is_over(const struct worker *worker);
 
 /* recovery.c */
 void recovery_step(struct worker *worker);
-/* Before a message at `offset` is applied, or at the end: the journal's moves that stand here, and C. */
+/*
+ * Before a message at `offset` is applied, or at the end: the journal's moves and changes that stand here, and C. ERR_AGAIN: other
+ * rules are in force now than the message was decoded with.
+ */
 enum err recovery_reach(struct worker *worker, struct lane *lane, int64_t offset, struct errinfo *info);
 
 /* idle.c */

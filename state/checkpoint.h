@@ -1,8 +1,10 @@
 /*
- * state/checkpoint.h - what changed in a partition since the last acknowledged checkpoint, ready to be written.
+ * state/checkpoint.h - what changed in a partition since the last acknowledged checkpoint, ready to
+ * be written.
  *
- * A checkpoint is all or nothing: records, timers, statistics and position land together or not at all, because a position without its
- * records (or the reverse) would lose or repeat events. Everything is borrowed from the epoch that carries it.
+ * A checkpoint is all or nothing: records, timers, statistics and position land together or not at
+ * all, because a position without its records (or the reverse) would lose or repeat events.
+ * Everything is borrowed from the epoch that carries it.
  */
 #ifndef STATE_CHECKPOINT_H
 #define STATE_CHECKPOINT_H
@@ -35,15 +37,16 @@ struct checkpoint {
     int64_t watermark_ms;    /* INT64_MIN: none yet */
     uint64_t epoch;
     uint64_t ruleset;
-    uint64_t customers;      /* records of the partition, all told */
-    int64_t at_ms;           /* wall clock, for people */
-    struct slice extra;      /* text of the engine's own, kept in `P:meta` field `extra` and given back by store_own() */
+    uint64_t customers; /* records of the partition, all told */
+    int64_t at_ms;      /* wall clock, for people */
+    uint64_t journal;   /* number of the last journal record that the records have seen */
     const struct checkpoint_record *records;
     size_t record_count;
     const struct checkpoint_stat *stats;
     size_t stat_count;
-    bool timers_reset;           /* all deadlines in P:timers become 0 first: rules changed, each customer is looked at once */
-    uint64_t layout;             /* the records' layout id */
-    struct slice layout_text;    /* size 0: P:layouts has it already */
+    /* All deadlines in P:timers become 0 first: rules changed, each customer is looked at once. */
+    bool timers_reset;
+    uint64_t layout;          /* the records' layout id */
+    struct slice layout_text; /* size 0: P:layouts has it already */
 };
 #endif

@@ -1,13 +1,16 @@
 /*
  * state/store.h - the seam to where the checkpoints of partitions live.
  *
- * Every save names the owner token that was put there by store_own(), and the version of the worker's last acknowledged
- * checkpoint. Around a rebalance two workers can hold the same partition; the late one gets ERR_FENCED, and nothing of it lands.
+ * Every save names the owner token that was put there by store_own(), and the version of the
+ * worker's last acknowledged checkpoint. Around a rebalance two workers can hold the same
+ * partition; the late one gets ERR_FENCED, and nothing of it lands.
  *
- * Backends: Redis (store_redis.c; DESIGN section 9 has the layout), memory (store_memory.c: a `store_bank` outlives its stores).
- * One store a thread: the worker has one to load, its publisher one to save.
+ * Backends: Redis (store_redis.c; DESIGN section 9 has the layout), memory (store_memory.c: a
+ * `store_bank` outlives its stores). One store a thread: the worker has one to load, its publisher
+ * one to save.
  *
- * ERR_RETRY everywhere: the server is away, nothing has landed, repeat the same call later (the store connects anew by itself).
+ * ERR_RETRY everywhere: the server is away, nothing has landed, repeat the same call later (the
+ * store connects anew by itself).
  */
 #ifndef STATE_STORE_H
 #define STATE_STORE_H
@@ -30,14 +33,14 @@ struct store_pair { /* of P:stats and P:layouts */
 
 /* What store_own() finds. */
 struct store_position {
-    bool found;           /* there is an R; else offset and what follows are not set, but for version */
+    bool found; /* there is an R; else offset and what follows are not set, but for version */
     int64_t offset;
     int64_t watermark_ms;
-    uint64_t version;     /* 0 where there is none */
+    uint64_t version; /* 0 where there is none */
     uint64_t epoch;
     uint64_t ruleset;
     uint64_t customers;
-    struct slice extra;
+    uint64_t journal;
     const struct store_pair *stats;
     size_t stat_count;
     const struct store_pair *layouts;
@@ -56,21 +59,24 @@ struct store_request {
     size_t timers_max;       /* at most so many of them, the earliest */
 
     /* The answer, in the arena. */
-    struct slice *records;             /* customer_count; size 0: there is none */
-    struct slice *timer_customers;     /* by deadline, without regard to `customers` */
+    struct slice *records;         /* customer_count; size 0: there is none */
+    struct slice *timer_customers; /* by deadline, without regard to `customers` */
     struct slice *timer_records;
     int64_t *timer_deadlines_ms;
     size_t timer_count;
 };
 
 struct store_ops {
-    enum err (*own)(struct store *store, struct topic_partition of, uint64_t token, struct arena *arena, struct store_position *position,
-                    struct errinfo *info);
-    enum err (*wipe)(struct store *store, struct topic_partition of, uint64_t token, struct errinfo *info);
-    enum err (*load)(struct store *store, struct store_request *requests, size_t count, struct arena *arena, struct errinfo *info);
-    enum err (*save)(struct store *store, const struct checkpoint *checkpoint, const struct checkpoint *next, struct errinfo *info);
-    enum err (*next_deadline)(struct store *store, struct topic_partition of, uint64_t token, uint64_t version_min, int64_t *deadline_ms,
-                              struct errinfo *info);
+    enum err (*own)(struct store *store, struct topic_partition of, uint64_t token,
+                    struct arena *arena, struct store_position *position, struct errinfo *info);
+    enum err (*wipe)(struct store *store, struct topic_partition of, uint64_t token,
+                     struct errinfo *info);
+    enum err (*load)(struct store *store, struct store_request *requests, size_t count,
+                     struct arena *arena, struct errinfo *info);
+    enum err (*save)(struct store *store, const struct checkpoint *checkpoint,
+                     const struct checkpoint *next, struct errinfo *info);
+    enum err (*next_deadline)(struct store *store, struct topic_partition of, uint64_t token,
+                              uint64_t version_min, int64_t *deadline_ms, struct errinfo *info);
     void (*close)(struct store *store);
 };
 
@@ -78,36 +84,51 @@ struct store { /* first member of each backend */
     const struct store_ops *ops;
 };
 
-/* Takes the partition over from whoever had it, and reads R in the same atomic trip. What is found lies in the arena. */
-static inline enum err store_own(struct store *store, struct topic_partition of, uint64_t token, struct arena *arena,
-                                 struct store_position *position, struct errinfo *info)
+/*
+ * Takes the partition over from whoever had it, and reads R in the same atomic trip. What is found
+ * lies in the arena.
+ */
+static inline enum err store_own(struct store *store, struct topic_partition of, uint64_t token,
+                                 struct arena *arena, struct store_position *position,
+                                 struct errinfo *info)
 {
     return store->ops->own(store, of, token, arena, position, info);
 }
 
-/* Deletes whatever is left of the partition's keys but the owner, in pieces that each land only under this token. ERR_FENCED: somebody else's. */
-static inline enum err store_wipe(struct store *store, struct topic_partition of, uint64_t token, struct errinfo *info)
+/*
+ * Deletes whatever is left of the partition's keys but the owner, in pieces that each land only
+ * under this token. ERR_FENCED: somebody else's.
+ */
+static inline enum err store_wipe(struct store *store, struct topic_partition of, uint64_t token,
+                                  struct errinfo *info)
 {
     return store->ops->wipe(store, of, token, info);
 }
 
-/* One round trip for all partitions of a batch. ERR_FENCED: another owner, or a version below version_min. */
-static inline enum err store_load(struct store *store, struct store_request *requests, size_t count, struct arena *arena, struct errinfo *info)
+/*
+ * One round trip for all partitions of a batch. ERR_FENCED: another owner, or a version below
+ * version_min.
+ */
+static inline enum err store_load(struct store *store, struct store_request *requests, size_t count,
+                                  struct arena *arena, struct errinfo *info)
 {
     return store->ops->load(store, requests, count, arena, info);
 }
 
 /*
- * ERR_NONE: it landed. ERR_FENCED: it did not, or nobody knows: recover. ERR_RETRY: nothing landed, repeat. `next` (or NULL) is the one
- * that will be saved after this one: its owner and version are read in the same trip.
+ * ERR_NONE: it landed. ERR_FENCED: it did not, or nobody knows: recover. ERR_RETRY: nothing landed,
+ * repeat. `next` (or NULL) is the one that will be saved after this one: its owner and version are
+ * read in the same trip.
  */
-static inline enum err store_save(struct store *store, const struct checkpoint *checkpoint, const struct checkpoint *next, struct errinfo *info)
+static inline enum err store_save(struct store *store, const struct checkpoint *checkpoint,
+                                  const struct checkpoint *next, struct errinfo *info)
 {
     return store->ops->save(store, checkpoint, next, info);
 }
 
 /* The earliest stored deadline, CUSTOMER_NEVER where there is none. Verified as a load. */
-static inline enum err store_next_deadline(struct store *store, struct topic_partition of, uint64_t token, uint64_t version_min,
+static inline enum err store_next_deadline(struct store *store, struct topic_partition of,
+                                           uint64_t token, uint64_t version_min,
                                            int64_t *deadline_ms, struct errinfo *info)
 {
     return store->ops->next_deadline(store, of, token, version_min, deadline_ms, info);
@@ -120,10 +141,16 @@ static inline void store_close(struct store *store)
         store->ops->close(store);
 }
 
-/* Redis. `url`: redis://[user:password@]host[:port][/db], or unix:///path[?db=N]; `prefix` and `group` of DESIGN section 9. Connects at the first call. */
-struct store *store_redis_open(const char *url, const char *prefix, const char *group, struct errinfo *info);
+/*
+ * Redis. `url`: redis://[user:password@]host[:port][/db], or unix:///path[?db=N]; `prefix` and
+ * `group` of DESIGN section 9. Connects at the first call.
+ */
+struct store *store_redis_open(const char *url, const char *prefix, const char *group,
+                               struct errinfo *info);
 
-/* Memory. The bank is the server: it outlives the stores and is shared by them under its own lock. */
+/*
+ * Memory. The bank is the server: it outlives the stores and is shared by them under its own lock.
+ */
 struct store_bank;
 struct store_bank *store_bank_new(void);
 void store_bank_free(struct store_bank *bank);

@@ -1,6 +1,6 @@
 /*
- * The store in memory: what Redis does, for tests, `backtest` and the simulator. test_store_memory.c and
- * test_store_redis.c make the same promises of both.
+ * The store in memory: what Redis does, for tests, `backtest` and the simulator.
+ * test_store_memory.c and test_store_redis.c make the same promises of both.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -46,7 +46,6 @@ struct shelf { /* one partition */
     uint64_t version;
     bool has_position;
     struct store_position position; /* where has_position: its numbers; texts and lists below */
-    struct buf extra;
     struct fields stats, layouts;
     struct entry **buckets;
     size_t bucket_mask, entry_count;
@@ -284,7 +283,6 @@ static struct shelf *made_shelf(struct store_bank *bank, struct topic_partition 
     shelf->topic = strdup(of.topic);
     CHECK(shelf->topic);
     shelf->partition = of.partition;
-    buf_init(&shelf->extra);
     make_buckets(shelf, 64);
     shelf->next = bank->shelves;
     bank->shelves = shelf;
@@ -296,7 +294,6 @@ static void clear_shelf(struct shelf *shelf)
     drop_all(shelf);
     clear_fields(&shelf->stats);
     clear_fields(&shelf->layouts);
-    buf_reset(&shelf->extra);
     shelf->has_position = false;
     shelf->version = 0;
 }
@@ -304,7 +301,6 @@ static void clear_shelf(struct shelf *shelf)
 static void free_shelf(struct shelf *shelf)
 {
     clear_shelf(shelf);
-    buf_fini(&shelf->extra);
     free(shelf->buckets);
     free(shelf->deadlines.entries);
     free(shelf->topic);
@@ -348,7 +344,6 @@ static enum err memory_own(struct store *store, struct topic_partition of, uint6
     shelf->owner = token;
     *position = shelf->has_position ? shelf->position : (struct store_position){.found = false};
     position->version = shelf->version;
-    position->extra = arena_copy(arena, buf_slice(&shelf->extra));
     position->stats = copy_fields(&shelf->stats, arena);
     position->stat_count = shelf->stats.count;
     position->layouts = copy_fields(&shelf->layouts, arena);
@@ -455,11 +450,10 @@ static void save_position(struct shelf *shelf, const struct checkpoint *checkpoi
         .watermark_ms = checkpoint->watermark_ms,
         .version = checkpoint->version,
         .epoch = checkpoint->epoch,
+        .journal = checkpoint->journal,
         .ruleset = checkpoint->ruleset,
         .customers = checkpoint->customers,
     };
-    buf_reset(&shelf->extra);
-    buf_add_slice(&shelf->extra, checkpoint->extra);
 }
 
 static void save_layout(struct shelf *shelf, const struct checkpoint *checkpoint)

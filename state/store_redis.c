@@ -1,8 +1,9 @@
 /*
- * The store in Redis: DESIGN sections 8 and 9, docs/redis.md. Here: opening it, and taking a partition over.
+ * The store in Redis: DESIGN sections 8 and 9, docs/redis.md. Here: opening it, and taking a
+ * partition over.
  *
- * What is not an effect of ours but a fault of Redis' data (a key of another type, a number that is none) counts as 'no R':
- * Kafka has what it takes to make it anew.
+ * What is not an effect of ours but a fault of Redis' data (a key of another type, a number that is
+ * none) counts as 'no R': Kafka has what it takes to make it anew.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -22,8 +23,8 @@ static bool read_int(struct slice text, int64_t *number)
 }
 
 static const char *const meta_fields[] = {"offset",  "watermark", "version", "epoch",
-                                          "ruleset", "customers", "extra"};
-enum meta_field { OFFSET, WATERMARK, VERSION, EPOCH, RULESET, CUSTOMERS, EXTRA, META_FIELDS };
+                                          "ruleset", "customers", "journal"};
+enum meta_field { OFFSET, WATERMARK, VERSION, EPOCH, RULESET, CUSTOMERS, JOURNAL, META_FIELDS };
 
 /* Each number has to be one, or there is no R. Where there is an offset there is all of it. */
 static bool read_position(const struct redis_reply *fields, struct store_position *position)
@@ -35,7 +36,8 @@ static bool read_position(const struct redis_reply *fields, struct store_positio
     return has_version && read_int(at[OFFSET], &position->offset) &&
            read_int(at[WATERMARK], &position->watermark_ms) &&
            trip_uint(at[EPOCH], &position->epoch) && trip_uint(at[RULESET], &position->ruleset) &&
-           trip_uint(at[CUSTOMERS], &position->customers);
+           trip_uint(at[CUSTOMERS], &position->customers) &&
+           trip_uint(at[JOURNAL], &position->journal);
 }
 
 static const struct store_pair *read_pairs(const struct redis_reply *flat, struct arena *arena,
@@ -103,7 +105,6 @@ static enum err redis_own(struct store *store, struct topic_partition of, uint64
         return not_written(redis, written, info);
     *position = (struct store_position){.found = false};
     position->found = read_position(fields, position) && !redis_reply_error(result);
-    position->extra = arena_copy(arena, redis_reply_text(redis_reply_at(fields, EXTRA)));
     position->stats = read_pairs(redis_reply_at(result, 2), arena, &position->stat_count);
     position->layouts = read_pairs(redis_reply_at(result, 3), arena, &position->layout_count);
     return ERR_NONE;

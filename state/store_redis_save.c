@@ -6,13 +6,14 @@
  *   MULTI
  *   HDEL P:meta offset         R goes first and comes back last: what fails half-way leaves none
  *   ZUNIONSTORE P:timers ...   (after a change of rules)
- *   MSET P:c:..., DEL P:c:..., ZADD P:timers ..., ZREM P:timers ..., HSET P:stats ..., HSET P:layouts ...
+ *   MSET P:c:..., DEL P:c:..., ZADD P:timers ..., ZREM P:timers ...
+ *   HSET P:stats ..., HSET P:layouts ...
  *   HSET P:meta version ... offset ...
  *   EXEC                       nothing of it happens if P:meta has changed since the WATCH
  *
- * What is known when it fails: until the last byte of EXEC is given to the system, nothing can have happened (ERR_RETRY).
- * After that only the version tells, read on a new connection; as long as that can't be had, the question is kept in
- * `doubt`, and a repeated save asks it first.
+ * What is known when it fails: until the last byte of EXEC is given to the system, nothing can have
+ * happened (ERR_RETRY). After that only the version tells, read on a new connection; as long as
+ * that can't be had, the question is kept in `doubt`, and a repeated save asks it first.
  */
 #include "state/customer.h"
 #include "state/redis_trip.h"
@@ -78,7 +79,10 @@ static const struct piece_kind piece_kinds[] = {
     {"ZREM", ":timers", 1, wants_no_timer, add_no_timer},
 };
 
-/* From `start` on as many records as go into one command: *end is behind them. Returns how many of them it wants. */
+/*
+ * From `start` on as many records as go into one command: *end is behind them. Returns how many of
+ * them it wants.
+ */
 static size_t measure_piece(const struct checkpoint *checkpoint, const struct piece_kind *kind,
                             size_t start, size_t *end)
 {
@@ -187,8 +191,7 @@ static void add_meta(struct store_redis *redis, const struct checkpoint *checkpo
     add_count_field(redis, "ruleset", checkpoint->ruleset);
     add_count_field(redis, "customers", checkpoint->customers);
     add_number_field(redis, "at", checkpoint->at_ms);
-    redis_link_word(redis->link, SLICE("extra"));
-    redis_link_word(redis->link, checkpoint->extra);
+    add_count_field(redis, "journal", checkpoint->journal);
     add_number_field(redis, "offset", checkpoint->offset);
     ++*commands;
 }
@@ -244,7 +247,10 @@ static enum err read_doubt(struct store_redis *redis, struct stand *stand, bool 
     return ERR_NONE;
 }
 
-/* Redis goes on behind an error inside EXEC, so R stands over a part of its checkpoint: it has to go, if it is ours. */
+/*
+ * Redis goes on behind an error inside EXEC, so R stands over a part of its checkpoint: it has to
+ * go, if it is ours.
+ */
 static enum err remove_position(struct store_redis *redis, struct errinfo *info)
 {
     const struct redis_reply *result;
@@ -328,14 +334,19 @@ static enum err may_save(struct store_redis *redis, const struct checkpoint *che
     return rc;
 }
 
-/* The replies to a checkpoint that was written whole; those to the announcement of the next are still to come. */
+/*
+ * The replies to a checkpoint that was written whole; those to the announcement of the next are
+ * still to come.
+ */
 static enum err read_checkpoint(struct store_redis *redis, const struct checkpoint *checkpoint,
                                 size_t commands, uint64_t mark, struct errinfo *info)
 {
     const struct redis_reply *result;
     enum err rc = trip_transaction(redis, commands, &result, info);
     if (rc != ERR_NONE) {
-        /* An answered error: nothing was done. No answer: nothing was done unless EXEC has left us. */
+        /*
+         * An answered error: nothing was done. No answer: nothing was done unless EXEC has left us.
+         */
         bool is_answered = redis_link_is_connected(redis->link);
         trip_abandon(redis, rc);
         if (is_answered || !redis_link_has_sent(redis->link, mark))

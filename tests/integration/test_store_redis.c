@@ -84,7 +84,7 @@ static void test_keys_and_fields_are_those_of_the_contract(void **state)
     checkpoint.stats = stats;
     checkpoint.stat_count = 2;
     checkpoint.layout_text = SLICE("layout");
-    checkpoint.extra = SLICE("extra");
+    checkpoint.journal = 12;
     assert_ok(try_save(contract, &checkpoint));
 
     redisContext *context = redisConnectUnix(cluster_redis_socket(redis));
@@ -100,7 +100,7 @@ static void test_keys_and_fields_are_those_of_the_contract(void **state)
         {"HGET stagecoach:{shop/shop.events/3}:meta ruleset", "18446744073709551615"},
         {"HGET stagecoach:{shop/shop.events/3}:meta customers", "3"},
         {"HGET stagecoach:{shop/shop.events/3}:meta at", "1767607200000"},
-        {"HGET stagecoach:{shop/shop.events/3}:meta extra", "extra"},
+        {"HGET stagecoach:{shop/shop.events/3}:meta journal", "12"},
         {"GET stagecoach:{shop/shop.events/3}:c:u42", "record"},
         {"GET stagecoach:{shop/shop.events/3}:c:u43", "other"},
         {"ZSCORE stagecoach:{shop/shop.events/3}:timers u42", "1767609000000"},
@@ -490,7 +490,9 @@ static void test_a_wipe_takes_its_own_keys_only_and_all_of_them(void **state)
     cluster_redis_free(redis);
 }
 
-/* A deletion may still be under way after a time-out, so it is a doubt: only a new token ends it. */
+/*
+ * A deletion may still be under way after a time-out, so it is a doubt: only a new token ends it.
+ */
 static void test_a_wipe_that_times_out_is_a_doubt(void **state)
 {
     struct contract *contract = *state;

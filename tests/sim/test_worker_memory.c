@@ -43,6 +43,10 @@ struct world {
     struct config *config;
     struct schema *schema;
     struct rules *rules;
+    struct ruleset *ruleset; /* owns rules and schema */
+    struct ruleset *other;   /* what the rules change to */
+    const struct ruleset *wanted;
+    unsigned changes; /* of rules, found in the journals */
     struct worker_setting setting;
     struct source_log *log;
     struct store_bank *bank;
@@ -52,6 +56,12 @@ struct world {
     int fail_commits;
     unsigned moves; /* of the wall clock, found in the journals */
     uint32_t batch_max; /* messages of one poll */
+};
+
+/* What the rules change to: other times, and a machine with a state less and one more; then back again. */
+static const char *const changes[][2] = {
+    {"idle: { 30m: { target: abandoned, emit: cart.abandoned } }", "idle: { 10m: { target: abandoned, emit: cart.abandoned } }"},
+    {"7d:", "2d:"},
 };
 
 static const struct topic_partition all_partitions[PARTITIONS] = {{"shop.events", 0}, {"shop.events", 1}, {"shop.events", 2}};
@@ -125,6 +135,7 @@ static struct worker *new_worker(struct world *world)
     };
     struct worker *worker = worker_new(&world->setting, &seams, 0, &info);
     assert_non_null(worker);
+    worker_follow(worker, world->wanted); /* as a new process would find them configured */
     return worker;
 }
 
@@ -147,12 +158,48 @@ static void load_project(struct world *world, int customers)
     diag_fini(&diag);
 }
 
+/* The same texts with the changes in them, as a user would edit the files; one machine less. */
+static struct ruleset *changed_rules(const struct ruleset *from)
+{
+    struct slice texts[16];
+    char *edited[16] = {0};
+    struct diag diag;
+    size_t count = from->text_count - 1; /* without lifecycle */
+
+    diag_init(&diag);
+    for (size_t i = 0; i < count; i++) {
+        texts[i] = from->texts[i];
+        for (size_t c = 0; c < sizeof changes / sizeof *changes; c++) {
+            const char *at = memmem(texts[i].data, texts[i].size, changes[c][0], strlen(changes[c][0]));
+            char *text = NULL;
+            if (!at)
+                continue;
+            int size = asprintf(&text, "%.*s%s%.*s", (int)(at - texts[i].data), texts[i].data, changes[c][1],
+                                (int)(texts[i].data + texts[i].size - at) - (int)strlen(changes[c][0]), at + strlen(changes[c][0]));
+            assert_true(size > 0);
+            free(edited[i]);
+            edited[i] = text;
+            texts[i] = (struct slice){text, (size_t)size};
+        }
+    }
+    assert_non_null(edited[2]); /* cart: else the files have changed, and this changes nothing */
+    struct ruleset *other = ruleset_from_texts(texts, count, &diag);
+    diag_print(&diag, stderr);
+    diag_fini(&diag);
+    assert_non_null(other);
+    for (size_t i = 0; i < count; i++)
+        free(edited[i]);
+    return other;
+}
+
 static void world_init(struct world *world, uint64_t seed, int customers)
 {
     *world = (struct world){.random = seed, .now_ms = SHOP_START_MS, .batch_max = 400};
     load_project(world, customers);
-    world->setting = (struct worker_setting){
-        world->config, world->rules, world->schema, worker_ruleset(world->config, world->rules, world->schema)};
+    world->ruleset = ruleset_new(world->config, world->rules, world->schema);
+    world->setting = (struct worker_setting){world->config, world->ruleset};
+    world->other = changed_rules(world->ruleset);
+    world->wanted = world->ruleset;
     world->log = source_log_new();
     world->bank = store_bank_new();
     source_log_create(world->log, "shop.events", PARTITIONS);
@@ -165,8 +212,8 @@ static void world_fini(struct world *world)
 {
     source_log_free(world->log);
     store_bank_free(world->bank);
-    rules_free(world->rules);
-    schema_free(world->schema);
+    ruleset_free(world->ruleset);
+    ruleset_free(world->other);
     config_free(world->config);
 }
 
@@ -261,24 +308,34 @@ static void expect_signal(void *self, const struct signal *signal, struct slice 
     buf_fini(&line);
 }
 
-/* The next move of the wall clock at or before `offset` that the journal has; false where there is none. */
-static bool next_move(struct world *world, int32_t partition, int64_t offset, int64_t *position, int64_t *watermark_ms)
+/* The next record at or before `offset` that the journal has; false where there is none. */
+static bool next_record(struct world *world, int32_t partition, int64_t offset, int64_t *position, struct journal_record *record)
 {
     struct topic_partition journal = {"sim.journal.shop.events", partition};
     struct source_message message;
-    struct journal_record record;
     for (; *position < source_log_end(world->log, journal); ++*position) {
         assert_true(source_log_get(world->log, journal, *position, &message));
-        assert_true(journal_decode(message.value, &record));
-        if (record.kind != JOURNAL_WATERMARK)
+        assert_true(journal_decode(message.value, record));
+        if (record->kind != JOURNAL_WATERMARK && record->kind != JOURNAL_RULES)
             continue;
-        if (record.offset > offset)
+        if (record->offset > offset)
             return false;
-        *watermark_ms = record.watermark_ms;
         ++*position;
         return true;
     }
     return false;
+}
+
+static void apply_record(struct world *world, struct backtest *backtest, const struct journal_record *record)
+{
+    if (record->watermark_ms != INT64_MIN)
+        backtest_move_watermark(backtest, record->watermark_ms);
+    if (record->kind == JOURNAL_RULES) {
+        assert_true(record->ruleset == world->ruleset->id || record->ruleset == world->other->id);
+        backtest_change_rules(backtest, record->ruleset == world->other->id ? world->other : world->ruleset);
+    }
+    world->moves += record->kind == JOURNAL_WATERMARK;
+    world->changes += record->kind == JOURNAL_RULES;
 }
 
 /* Each partition through the plain computation, from its first event on, with what its journal says. */
@@ -290,12 +347,11 @@ static void compute_expected(struct world *world, struct lines *expected)
         struct backtest *backtest = backtest_new(&options);
         struct source_message message;
         struct decoded decoded;
-        int64_t journal = 0, watermark_ms;
+        struct journal_record record;
+        int64_t journal = 0;
         for (int64_t offset = 0; offset < source_log_end(world->log, all_partitions[p]); offset++) {
-            while (next_move(world, p, offset, &journal, &watermark_ms)) {
-                backtest_move_watermark(backtest, watermark_ms);
-                world->moves++;
-            }
+            while (next_record(world, p, offset, &journal, &record))
+                apply_record(world, backtest, &record);
             if (source_log_get(world->log, all_partitions[p], offset, &message))
                 backtest_message(backtest, offset, message.value, &decoded);
         }
@@ -417,7 +473,11 @@ static void test_a_small_memory_changes_nothing(void **state)
 
 static struct worker *disturb(struct world *world, struct worker *worker)
 {
-    switch (pick(world, 8)) {
+    switch (pick(world, 9)) {
+    case 8: /* the rules change */
+        world->wanted = world->wanted == world->ruleset ? world->other : world->ruleset;
+        worker_follow(worker, world->wanted);
+        return worker;
     case 0: /* killed: whatever it had in hand is gone */
     case 1:
         worker_free(worker);
@@ -458,8 +518,8 @@ static struct worker *run_a_while(struct world *world, struct worker *worker, in
     return worker;
 }
 
-/* Returns how often the wall clock moved a watermark. */
-static unsigned run_disturbed(uint64_t seed)
+/* Adds up how often the wall clock moved a watermark, and the rules changed. */
+static void run_disturbed(uint64_t seed, unsigned *moves, unsigned *rule_changes)
 {
     struct world world;
     world_init(&world, seed, 100 + (int)(seed % 3) * 400);
@@ -484,25 +544,26 @@ static unsigned run_disturbed(uint64_t seed)
     finish(&world, worker);
     check(&world, seed);
     shop_free(shop);
-    unsigned moves = world.moves;
+    *moves += world.moves;
+    *rule_changes += world.changes;
     world_fini(&world);
-    return moves;
 }
 
 /* Crashes, lost and orderly rebalances, failed commits and a forgetful store: every signal once. */
 static void test_disturbances_lose_nothing_and_repeat_nothing(void **state)
 {
     const char *seed = getenv("STAGECOACH_SIM_SEED"), *runs = getenv("STAGECOACH_SIM_RUNS");
+    unsigned moves = 0, rule_changes = 0;
     (void)state;
     if (seed) {
-        run_disturbed(strtoull(seed, NULL, 10));
+        run_disturbed(strtoull(seed, NULL, 10), &moves, &rule_changes);
         return;
     }
     uint64_t count = runs ? strtoull(runs, NULL, 10) : 25;
-    unsigned moves = 0;
     for (uint64_t i = 1; i <= count; i++)
-        moves += run_disturbed(i * 7919);
+        run_disturbed(i * 7919, &moves, &rule_changes);
     assert_true(moves > count); /* else the silence tests nothing */
+    assert_true(rule_changes > PARTITIONS * 2 * count); /* one is each partition's first */
 }
 
 

@@ -1,6 +1,6 @@
 /*
- * tests/support/store_contract.h - what every store promises (state/store.h). test_store_memory.c and
- * test_store_redis.c run the same tests over their backend.
+ * tests/support/store_contract.h - what every store promises (state/store.h). test_store_memory.c
+ * and test_store_redis.c run the same tests over their backend.
  *
  * The program that includes this defines contract_open(): a further store on the same server.
  */
@@ -173,7 +173,7 @@ static void test_what_a_checkpoint_holds_is_found_by_the_next_owner(void **state
     own(contract, 1);
     struct checkpoint checkpoint = checkpoint_of(contract, 1, 0);
     checkpoint.watermark_ms = -5;
-    checkpoint.extra = SLICE("extra text");
+    checkpoint.journal = 9;
     checkpoint.records = records;
     checkpoint.record_count = 2;
     checkpoint.stats = stats;
@@ -190,7 +190,7 @@ static void test_what_a_checkpoint_holds_is_found_by_the_next_owner(void **state
     assert_int_equal(position.epoch, 7);
     assert_true(position.ruleset == UINT64_MAX);
     assert_int_equal(position.customers, 3);
-    assert_true(slice_is(position.extra, "extra text"));
+    assert_int_equal(position.journal, 9);
     assert_int_equal(position.stat_count, 2);
     assert_true(slice_is(pair_value(position.stats, 2, "cart/active"), "2"));
     assert_true(
@@ -399,7 +399,10 @@ static void test_without_an_owner_nothing_is_saved_or_loaded(void **state)
     assert_false(own(contract, 1).found);
 }
 
-/* `next` tells what comes; what really comes may be another, or the partition may have been taken over meanwhile. */
+/*
+ * `next` tells what comes; what really comes may be another, or the partition may have been taken
+ * over meanwhile.
+ */
 static void test_the_announced_checkpoint_is_verified_all_the_same(void **state)
 {
     struct contract *contract = *state;
@@ -553,7 +556,7 @@ static void test_a_wipe_leaves_nothing_but_the_owner(void **state)
     checkpoint.stats = &stat;
     checkpoint.stat_count = 1;
     checkpoint.layout_text = SLICE("layout");
-    checkpoint.extra = SLICE("extra");
+    checkpoint.journal = 3;
     assert_ok(try_save(contract, &checkpoint));
     assert_ok(store_wipe(contract->store, contract->of, 1, &contract_info));
     assert_string_equal(loaded(contract, 1, "u1"), "");
@@ -568,7 +571,7 @@ static void test_a_wipe_leaves_nothing_but_the_owner(void **state)
     assert_int_equal(position.version, 0);
     assert_int_equal(position.stat_count, 0);
     assert_int_equal(position.layout_count, 0);
-    assert_int_equal(position.extra.size, 0);
+    assert_int_equal(position.journal, 0);
     assert_string_equal(loaded(&other, 5, "u1"), "another's");
 }
 

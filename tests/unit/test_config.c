@@ -550,7 +550,6 @@ static void test_values_are_checked(void **state)
 static void test_what_this_version_does_not_do_is_refused(void **state)
 {
     (void)state;
-    assert_refused("watch: true\n", ":1:8: watch: true is not in this version");
     assert_refused("delivery: at_least_once\n",
                    ":1:11: delivery: at_least_once is not in this version");
     assert_refused("redis: { url: ['redis://a', 'redis://b'] }\n",
@@ -584,7 +583,7 @@ static void test_all_mistakes_are_found_in_one_run(void **state)
     assert_refused("kafka: { start: x, topics: ['a b'], foo: 1, group: a, group: b }\n"
                    "workers: 0\n"
                    "machines: [nowhere.yaml]\n"
-                   "watch: true\n"
+                   "watch: maybe\n"
                    "nonsense: 1\n",
                    "c.yaml:1:17:");
     assert_int_equal(diag.error_count, 8);
