@@ -315,7 +315,7 @@ static const struct time_row time_rows[] = {
     {"'timestamp': '#x cb 7f f0 00 00 00 00 00 00'", NONE, NONE},
     {"'timestamp': '#x cb ff f0 00 00 00 00 00 00'", NONE, NONE},
     {"'timestamp': '#x d6 ff 69 5b 8d e0'", NONE, 1767607776000},
-    {"'timestamp': '#x d7 ff 1d 53 4f 00 69 5b 8d e0'", NONE, 1767607776123},
+    {"'timestamp': '#x d7 ff 1d 53 53 00 69 5b 8d e0'", NONE, 1767607776123},
     {"'timestamp': '#x c7 0c ff 3b 9a c9 ff ff ff ff ff ff ff ff ff'", NONE, -1},
     {"'timestamp': '#x c7 0c ff 3b 9a ca 00 00 00 00 00 00 00 00 00'", NONE, NONE}, /* 10^9 ns */
     {"'timestamp': '#x c7 0c ff 00 00 00 00 7f ff ff ff ff ff ff ff'", NONE, NONE},
@@ -704,7 +704,7 @@ static void test_every_truncation_is_a_dead_letter(void **state)
         "  'products': [{'sku': 'A', 'price': '9.90'}, {'sku': 'B', 'tags': [null, true]}],"
         "  'this_key_is_longer_than_sixteen': 1, 'and_this_one_is_longer_than_what_fixstr_holds': "
         "2,"
-        "  'sent': '#x d7 ff 1d 53 4f 00 69 5b 8d e0', 'bin': '#x c4 03 01 02 03'},"
+        "  'sent': '#x d7 ff 1d 53 53 00 69 5b 8d e0', 'bin': '#x c4 03 01 02 03'},"
         " 'traits': {'birthday': '1990-05-01'}}");
 
     for (size_t size = 0; size <= whole.size; size++) {
