@@ -1,21 +1,25 @@
 /*
- * state/codec.h - a customer's record as bytes, and what a layout looks like in Redis (docs/redis.md has both, byte by byte).
+ * state/codec.h - a customer's record as bytes, and what a layout looks like in Redis
+ * (docs/redis.md has both, byte by byte).
  *
  * A record is one msgpack array, led by the id of its layout:
  *
  *   [ layout id, clock, clock - last_seen, order hash or 0, ids, fired, machine, machine, ... ]
  *     ids      nil, or a bin of 8 bytes each, the greatest first, from the oldest id on
  *     fired    nil, or [ machine, deadline, next rank, machine, deadline, ... ]
- *     machine  [ state, clock - entered, spent, variable, variable, ... ]: all counts from 0, in the layout's order
+ *     machine  [ state, clock - entered, spent, variable, variable, ... ], in the layout's order
  *     spent    nil, or the timer words
- *     variable bool, int, text; a double as an int where that is the same; a timestamp as ms or nil; nil where empty:
- *              line items [ currency or nil, id, name or nil, price or nil, quantity, id, ... ], a set [ text, ... ],
- *              a counter { text: count }, a window [ number of the first bucket, amount, amount, ... ]
+ *     variable bool, int, text; a double as an int where that is the same; a timestamp as ms or
+ *              nil; nil where empty; else line items
+ *              [ currency or nil, id, name or nil, price or nil, quantity, id, ... ],
+ *              a set [ text, ... ], a counter { text: count },
+ *              a window [ number of the first bucket, amount, amount, ... ]
  *
- * The same record gives the same bytes, whatever way it has come about. The key is not in it (it is the Redis key), nor what
- * is the table's, the timers' and the engine's.
+ * The same record gives the same bytes, whatever way it has come about. The key is not in it (it is
+ * the Redis key), nor what is the table's, the timers' and the engine's.
  *
- * Records are foreign bytes: whatever they are, decoding ends with a record within its layout's bounds or with an error.
+ * Records are foreign bytes: whatever they are, decoding ends with a record within its layout's
+ * bounds or with an error.
  *
  * One codec a thread may be used while nobody changes it (codec_know()).
  */
@@ -43,26 +47,29 @@ struct codec *codec_new(const struct layout *layout);
 void codec_free(struct codec *codec);
 
 /*
- * An older layout, as P:layouts has it under `id`. Not kept: the current one (known already), or one that is known. ERR_REJECT where it is
- * none, or not that of the id.
+ * An older layout, as P:layouts has it under `id`. Not kept: the current one (known already), or
+ * one that is known. ERR_REJECT where it is none, or not that of the id.
  */
-enum err codec_know(struct codec *codec, uint64_t id, struct slice description, struct errinfo *info);
+enum err codec_know(struct codec *codec, uint64_t id, struct slice description,
+                    struct errinfo *info);
 bool codec_knows(const struct codec *codec, uint64_t id);
 
 enum codec_flag {
     CODEC_CONVERTED = 1,  /* read by name from an older layout */
-    CODEC_STATE_GONE = 2, /* a state that is no more: the machine is in its initial one, entered at the record's clock */
+    CODEC_STATE_GONE = 2, /* a state is no more: its machine is in the initial one, by the clock */
 };
 
 /*
- * A new customer, the caller's. `flags` may be NULL. By name: variables that are gone, or have another type, are dropped; new ones are
- * as at first; a new machine is in its initial state, entered at the record's clock; what a smaller `max` has no room for goes as it
- * would by an event. Timer words stay with their state.
+ * A new customer, the caller's. `flags` may be NULL. By name: variables that are gone, or have
+ * another type, are dropped; new ones are as at first; a new machine is in its initial state,
+ * entered at the record's clock; what a smaller `max` has no room for goes as it would by an event.
+ * Timer words stay with their state.
  *
- * ERR_REJECT: not a record, or of a layout that the codec does not know (codec_record_layout() tells which).
+ * ERR_REJECT: not a record, or of a layout that the codec does not know (codec_record_layout()
+ * tells which).
  */
-enum err codec_decode(const struct codec *codec, struct slice key, struct slice record, struct customer **customer, uint32_t *flags,
-                      struct errinfo *info);
+enum err codec_decode(const struct codec *codec, struct slice key, struct slice record,
+                      struct customer **customer, uint32_t *flags, struct errinfo *info);
 
 /* The layout that a record was written under. False where it is none. */
 bool codec_record_layout(struct slice record, uint64_t *id);

@@ -1,8 +1,9 @@
 /*
  * A record read: state/codec.h has its form.
  *
- * One way for all layouts: a plan says for each machine, state and variable on the wire where it goes in the current
- * layout, or that it is gone. For the current layout itself the plan is the identity.
+ * One way for all layouts: a plan says for each machine, state and variable on the wire where it
+ * goes in the current layout, or that it is gone. For the current layout itself the plan is the
+ * identity.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -84,7 +84,10 @@ static void add_counter(const struct texts *texts, struct buf *out)
     }
 }
 
-/* From the first amount that is not 0 to the last: what lies around them depends on when was added, not on what. */
+/*
+ * From the first amount that is not 0 to the last: what lies around them depends on when was added,
+ * not on what.
+ */
 static void add_window(const struct window *window, struct buf *out)
 {
     int64_t newest = 0;

@@ -8,7 +8,10 @@
 #include "state/heap.h"
 #include "state/pack.h"
 
-/* A description is foreign bytes: bounds that no layout of ours comes near, so that none can ask for all memory. */
+/*
+ * A description is foreign bytes: bounds that no layout of ours comes near, so that none can ask
+ * for all memory.
+ */
 #define MACHINES_MAX    1024
 #define VARIABLES_MAX   65536
 #define TIMER_WORDS_MAX 1024

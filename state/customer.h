@@ -1,9 +1,11 @@
 /*
- * state/customer.h - one customer's record in memory: what machines remember, and what they need to tell time.
+ * state/customer.h - one customer's record in memory: what machines remember, and what they need to
+ * tell time.
  *
- * Owned by a customer table (state/table.h), or free-standing in tests. Scalars lie in slots of 8 bytes; containers
- * (line items, sets, counters, windows, strings, ids) are allocated when they are first filled and freed when emptied, so that a
- * customer without a cart costs no more than its fixed part.
+ * Owned by a customer table (state/table.h), or free-standing in tests. Scalars lie in slots of 8
+ * bytes; containers (line items, sets, counters, windows, strings, ids) are allocated when they are
+ * first filled and freed when emptied, so that a customer without a cart costs no more than its
+ * fixed part.
  *
  * The record is data: what events mean is rules/'s business.
  */
@@ -17,16 +19,16 @@
 #include "core/value.h"
 #include "state/layout.h"
 
-#define CUSTOMER_IDS_MAX 16
-#define CUSTOMER_FIRED_MAX 255    /* beyond it the earliest deadline goes */
+#define CUSTOMER_IDS_MAX      16
+#define CUSTOMER_FIRED_MAX    255 /* beyond it the earliest deadline goes */
 #define CUSTOMER_KEY_SIZE_MAX 128
-#define CUSTOMER_NO_TIMER UINT32_MAX
-#define CUSTOMER_NO_TIME INT64_MIN /* a timestamp that is null; no deadline */
-#define CUSTOMER_NEVER INT64_MAX
+#define CUSTOMER_NO_TIMER     UINT32_MAX
+#define CUSTOMER_NO_TIME      INT64_MIN /* a timestamp that is null; no deadline */
+#define CUSTOMER_NEVER        INT64_MAX
 
-struct items;   /* state/items.h: line items */
-struct texts;   /* state/texts.h: a set, or a counter */
-struct window;  /* state/window.h */
+struct items;  /* state/items.h: line items */
+struct texts;  /* state/texts.h: a set, or a counter */
+struct window; /* state/window.h */
 
 union customer_slot {
     bool b;
@@ -38,13 +40,19 @@ union customer_slot {
     struct window *window;
 };
 
-/* 10 bytes, so that three machines cost 32 and not 48; read and written by member, never by a member's address. */
+/*
+ * 10 bytes, so that three machines cost 32 and not 48; read and written by member, never by a
+ * member's address.
+ */
 struct __attribute__((packed, aligned(2))) customer_machine {
     int64_t entered_ms;
     uint16_t state;
 };
 
-/* A timer that gave signals at `deadline_ms`: the rank of the next one with the same machine and deadline (ce_id). */
+/*
+ * A timer that gave signals at `deadline_ms`: the rank of the next one with the same machine and
+ * deadline (ce_id).
+ */
 struct customer_fired {
     int64_t deadline_ms;
     uint32_t machine;
@@ -64,36 +72,43 @@ struct customer {
     int64_t clock_ms;           /* greatest of event times and fired deadlines */
     int64_t last_seen_ms;       /* greatest event time */
     uint64_t order_hash;        /* of the last order_id, 0: none */
-    int64_t deadline_ms;        /* earliest of its timers, as last computed by the rules; CUSTOMER_NEVER: none */
+    int64_t deadline_ms;        /* earliest of its timers, by the rules; CUSTOMER_NEVER: none */
     int64_t stored_deadline_ms; /* the score that Redis holds, CUSTOMER_NEVER: none */
     uint64_t checkpoint;        /* version of the checkpoint under way that holds it, 0: none */
     struct customer_history *history; /* owned; NULL: none */
-    uint32_t timer_index;       /* in the partition's timers, UINT32_MAX: in none */
+    uint32_t timer_index;             /* in the partition's timers, UINT32_MAX: in none */
     uint8_t key_size;
-    uint8_t flags;              /* the table's and the engine's: enum customer_flag */
-    struct customer_machine machines[]; /* followed by: slots, timer words, key - see customer_slots() and so on */
+    uint8_t flags;                      /* the table's and the engine's: enum customer_flag */
+    struct customer_machine machines[]; /* then slots, timer words, key: customer_slots() ... */
 };
 
 enum customer_flag {
-    CUSTOMER_DIRTY = 1,      /* changed since its last checkpoint was taken; in the partition's list of dirty ones */
+    CUSTOMER_DIRTY = 1,      /* changed since its last checkpoint was taken; in a list of these */
     CUSTOMER_REFERENCED = 2, /* used since the eviction's hand passed */
-    CUSTOMER_GONE = 4,       /* forgotten: stays until the checkpoint that deletes it, then leaves memory */
+    CUSTOMER_GONE = 4,       /* forgotten: leaves memory with the checkpoint that deletes it */
 };
 
 /*
- * A record in every machine's initial state, entered at `now_ms`; clock and last_seen are `now_ms` too. Never NULL. The key is copied, 1 to
- * CUSTOMER_KEY_SIZE_MAX bytes.
+ * A record in every machine's initial state, entered at `now_ms`; clock and last_seen are `now_ms`
+ * too. Never NULL. The key is copied, 1 to CUSTOMER_KEY_SIZE_MAX bytes.
  */
 struct customer *customer_new(const struct layout *layout, struct slice key, int64_t now_ms);
 void customer_free(const struct layout *layout, struct customer *customer);
 
-/* Back to a new record, key, flags, timer_index and stored deadline kept (forgotten, and heard from again). */
+/*
+ * Back to a new record, key, flags, timer_index and stored deadline kept (forgotten, and heard from
+ * again).
+ */
 void customer_restart(const struct layout *layout, struct customer *customer, int64_t now_ms);
 
 struct slice customer_key(const struct layout *layout, const struct customer *customer);
 struct customer_machine *customer_machines(const struct customer *customer); /* machine_count */
-union customer_slot *customer_slots(const struct layout *layout, const struct customer *customer); /* slot_count */
-uint64_t *customer_timer_words(const struct layout *layout, const struct customer *customer, uint32_t machine); /* spent bits */
+/* slot_count */
+union customer_slot *customer_slots(const struct layout *layout, const struct customer *customer);
+
+/* The machine's timer_words, spent bits. */
+uint64_t *customer_timer_words(const struct layout *layout, const struct customer *customer,
+                               uint32_t machine);
 
 /* Bytes of the record with all its containers, as counted by the allocator's sizes asked for. */
 size_t customer_size(const struct layout *layout, const struct customer *customer);
@@ -105,15 +120,20 @@ bool customer_id_seen(struct customer *customer, uint64_t id_hash);
 struct slice customer_string_get(union customer_slot slot);
 void customer_string_set(union customer_slot *slot, struct slice text, uint32_t max);
 
-/* The slot as CEL sees it: scalars, or a VIEW of the container (an empty one where it is NULL). A window needs `now_ms`. */
-struct value customer_value(const struct layout_variable *variable, const union customer_slot *slot, int64_t now_ms);
+/*
+ * The slot as CEL sees it: scalars, or a VIEW of the container (an empty one where it is NULL). A
+ * window needs `now_ms`.
+ */
+struct value customer_value(const struct layout_variable *variable, const union customer_slot *slot,
+                            int64_t now_ms);
 
 /* To the value at first. */
 void customer_clear(const struct layout_variable *variable, union customer_slot *slot);
 
 /*
- * The rank of the next signal of this machine and deadline, counted up. What can't come again is dropped: deadlines at or before last_seen
- * (idle timers count from there), and those of a machine that has entered another state since (all its timers count from there on).
+ * The rank of the next signal of this machine and deadline, counted up. What can't come again is
+ * dropped: deadlines at or before last_seen (idle timers count from there), and those of a machine
+ * that has entered another state since (all its timers count from there on).
  */
 uint32_t customer_fired_rank(struct customer *customer, uint32_t machine, int64_t deadline_ms);
 

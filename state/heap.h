@@ -1,6 +1,6 @@
 /*
- * state/heap.h - malloc for what lives as long as a customer. Out of memory stops the process: a record that
- * could not be kept would be an event that was lost.
+ * state/heap.h - malloc for what lives as long as a customer. Out of memory stops the process: a
+ * record that could not be kept would be an event that was lost.
  */
 #ifndef STATE_HEAP_H
 #define STATE_HEAP_H

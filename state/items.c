@@ -18,8 +18,9 @@ struct line {
 };
 
 /*
- * Lines and text are two blocks that grow by doubling. A line that changes or goes leaves its text behind as garbage;
- * it is swept when the block is full, so that a change costs no allocation once the cart has its size.
+ * Lines and text are two blocks that grow by doubling. A line that changes or goes leaves its text
+ * behind as garbage; it is swept when the block is full, so that a change costs no allocation once
+ * the cart has its size.
  */
 struct items {
     struct value_view view; /* must be first */

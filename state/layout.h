@@ -1,8 +1,9 @@
 /*
- * state/layout.h - what a customer's record holds: per machine its state, when it was entered, and its variables.
+ * state/layout.h - what a customer's record holds: per machine its state, when it was entered, and
+ * its variables.
  *
- * Compiled from the machines (rules/), named so that records written under an older layout can be read by name.
- * Immutable, shared by all threads.
+ * Compiled from the machines (rules/), named so that records written under an older layout can be
+ * read by name. Immutable, shared by all threads.
  */
 #ifndef STATE_LAYOUT_H
 #define STATE_LAYOUT_H
@@ -28,16 +29,16 @@ struct layout_variable {
     struct slice name;
     enum layout_type type;
     uint32_t max;
-    int64_t bucket_ms;    /* of a window */
-    bool window_is_sum;   /* of a window: double sums, else int counts */
+    int64_t bucket_ms;  /* of a window */
+    bool window_is_sum; /* of a window: double sums, else int counts */
 };
 
 struct layout_machine {
     struct slice name;
     const struct slice *states;
-    uint32_t state_count;   /* at most 65,535 */
+    uint32_t state_count; /* at most 65,535 */
     uint32_t initial;
-    uint32_t timer_words;   /* 64-bit words of "spent" and "armed" bits that its busiest state needs: 0 where no state has a timer */
+    uint32_t timer_words; /* 64-bit words of "spent" bits: as its busiest state needs, or 0 */
     const struct layout_variable *variables;
     uint32_t variable_count;
     uint32_t variable_first;   /* of the record's slots */
@@ -53,8 +54,8 @@ struct layout {
 };
 
 /*
- * Numbers variable_first, timer_word_first, slot_count, timer_word_count and id once the rest is filled, and takes `machines`, of which
- * layout->machine_count says the number, as the layout's.
+ * Numbers variable_first, timer_word_first, slot_count, timer_word_count and id once the rest is
+ * filled, and takes `machines`, of which layout->machine_count says the number, as the layout's.
  */
 void layout_seal(struct layout *layout, struct layout_machine *machines);
 #endif

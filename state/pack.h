@@ -1,9 +1,10 @@
 /*
  * state/pack.h - writing msgpack to a place that has room.
  *
- * A record is written at every checkpoint that its customer is in; msgpack-c's packer, one call-back a token, costs
- * several times as much. These write the same bytes (test_codec.c compares), always the shortest form, and return the
- * place behind. The caller has made room: PACK_NUMBER_MAX bytes for a number, PACK_HEAD_MAX for a head.
+ * A record is written at every checkpoint that its customer is in; msgpack-c's packer, one
+ * call-back a token, costs several times as much. These write the same bytes (test_codec.c
+ * compares), always the shortest form, and return the place behind. The caller has made room:
+ * PACK_NUMBER_MAX bytes for a number, PACK_HEAD_MAX for a head.
  */
 #ifndef STATE_PACK_H
 #define STATE_PACK_H

@@ -23,9 +23,8 @@
 
 struct redis_link {
     struct redis_url url;
-    redisContext *
-        context; /* NULL: not connected. Its socket is non-blocking; only its reader is hiredis' work */
-    redisReply *reply; /* the one lent out */
+    redisContext *context; /* NULL: not connected. A non-blocking socket, and hiredis' reader */
+    redisReply *reply;     /* the one lent out */
     struct buf out;
     size_t out_sent;     /* of `out` */
     uint64_t total_sent; /* on this connection, or on the last one where there is none */
@@ -354,6 +353,7 @@ static enum err open_socket(struct redis_link *link, struct errinfo *info)
 static enum err expect(struct redis_link *link, const struct redis_reply **reply,
                        struct errinfo *info)
 {
+    *reply = NULL;
     enum err rc = redis_link_reply(link, reply, info);
     if (rc == ERR_NONE && redis_reply_kind(*reply) == REDIS_ERROR)
         rc = redis_link_refused(link, *reply, info);
@@ -403,8 +403,8 @@ static struct slice info_value(struct slice text, const char *name)
 }
 
 /*
- * A server that evicts would take records away under a position that says they are there. Whether it does is a matter of
- * its policy alone: a limit on its memory can be set while it runs.
+ * A server that evicts would take records away under a position that says they are there. Whether
+ * it does is a matter of its policy alone: a limit on its memory can be set while it runs.
  */
 static enum err check_server(struct redis_link *link, struct errinfo *info)
 {

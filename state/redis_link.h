@@ -1,11 +1,13 @@
 /*
  * state/redis_link.h - one connection to one Redis: commands out, replies in, in order.
  *
- * Commands are written as RESP straight into a buffer and sent as one pipeline. Sending and reading go side by side, so
- * that two full buffers never wait for each other, however large a pipeline and its replies are.
+ * Commands are written as RESP straight into a buffer and sent as one pipeline. Sending and reading
+ * go side by side, so that two full buffers never wait for each other, however large a pipeline and
+ * its replies are.
  *
- * A connection on which anything went wrong (broken, timed out, not RESP) is closed and never used again: what was under
- * way on it may still happen. The next redis_link_connect() makes a new one. Back-off is the caller's.
+ * A connection on which anything went wrong (broken, timed out, not RESP) is closed and never used
+ * again: what was under way on it may still happen. The next redis_link_connect() makes a new one.
+ * Back-off is the caller's.
  *
  * Time-outs count from the last byte that moved, so no clock is read here. Threads: none.
  */
@@ -36,8 +38,9 @@ struct redis_link *redis_link_new(const struct redis_url *url);
 void redis_link_free(struct redis_link *link);
 
 /*
- * Does nothing where it is connected. Logs in, chooses the database and looks whether the server is one to keep state in.
- * ERR_RETRY: not there, or loading its data, or a replica. ERR_FATAL: log-in refused, or its maxmemory_policy evicts.
+ * Does nothing where it is connected. Logs in, chooses the database and looks whether the server is
+ * one to keep state in. ERR_RETRY: not there, or loading its data, or a replica. ERR_FATAL: log-in
+ * refused, or its maxmemory_policy evicts.
  */
 enum err redis_link_connect(struct redis_link *link, struct errinfo *info);
 bool redis_link_is_connected(const struct redis_link *link);
@@ -49,22 +52,30 @@ const char *redis_link_name(const struct redis_link *link);
 /* A command: the number of its words, then each of them. Nothing is sent yet. */
 void redis_link_command(struct redis_link *link, size_t word_count);
 void redis_link_word(struct redis_link *link, struct slice word);
-void redis_link_words(struct redis_link *link, struct slice first, struct slice second); /* as one word */
+void redis_link_words(struct redis_link *link, struct slice first,
+                      struct slice second); /* as one word */
 void redis_link_int(struct redis_link *link, int64_t number);
 void redis_link_uint(struct redis_link *link, uint64_t number);
 
 /* The whole of a short command, of words without a space. */
 void redis_link_text(struct redis_link *link, const char *command);
 
-/* Sends what has gathered once it is a MiB; replies that come meanwhile are kept. Between the commands of a long pipeline. */
+/*
+ * Sends what has gathered once it is a MiB; replies that come meanwhile are kept. Between the
+ * commands of a long pipeline.
+ */
 enum err redis_link_push(struct redis_link *link, struct errinfo *info);
 
-/* The next reply, in the order of the commands; sends what is left first. Borrowed until the next call. ERR_RETRY: closed. */
-enum err redis_link_reply(struct redis_link *link, const struct redis_reply **reply, struct errinfo *info);
+/*
+ * The next reply, in the order of the commands; sends what is left first. Borrowed until the next
+ * call. ERR_RETRY: closed.
+ */
+enum err redis_link_reply(struct redis_link *link, const struct redis_reply **reply,
+                          struct errinfo *info);
 
 /*
- * The end of what has been written; and whether the system has taken all up to such a place, so that it may reach Redis. The latter also
- * after the connection broke, until the next is made.
+ * The end of what has been written; and whether the system has taken all up to such a place, so
+ * that it may reach Redis. The latter also after the connection broke, until the next is made.
  */
 uint64_t redis_link_mark(const struct redis_link *link);
 bool redis_link_has_sent(const struct redis_link *link, uint64_t mark);
@@ -78,6 +89,10 @@ const struct redis_reply *redis_reply_at(const struct redis_reply *reply, size_t
 /* The first error in it, itself or, of an array, an element's; NULL where there is none. */
 const struct redis_reply *redis_reply_error(const struct redis_reply *reply);
 
-/* What an error reply means for who asked: ERR_FATAL where only a person can help, else ERR_RETRY. Fills `info`. */
-enum err redis_link_refused(const struct redis_link *link, const struct redis_reply *error, struct errinfo *info);
+/*
+ * What an error reply means for who asked: ERR_FATAL where only a person can help, else ERR_RETRY.
+ * Fills `info`.
+ */
+enum err redis_link_refused(const struct redis_link *link, const struct redis_reply *error,
+                            struct errinfo *info);
 #endif

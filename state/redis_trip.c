@@ -65,7 +65,10 @@ enum err trip_abandon(struct store_redis *redis, enum err rc)
     return rc;
 }
 
-/* MULTI is answered, then each command is QUEUED; the first that is not is the reason why EXEC does nothing. */
+/*
+ * MULTI is answered, then each command is QUEUED; the first that is not is the reason why EXEC does
+ * nothing.
+ */
 enum err trip_transaction(struct store_redis *redis, size_t count,
                           const struct redis_reply **result, struct errinfo *info)
 {

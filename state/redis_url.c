@@ -9,11 +9,14 @@
 
 #define FORMS "redis://[user:password@]host[:port][/db] or unix:///path[?db=N]"
 
-/* What stands before the first of `stops` (all of it where there is none); *rest begins with the stop. */
+/*
+ * What stands before the first of `stops` (all of it where there is none); *rest begins with the
+ * stop.
+ */
 static struct slice take_until(struct slice *rest, const char *stops)
 {
     size_t size = 0;
-    while (size < rest->size && !memchr(stops, rest->data[size], strlen(stops)))
+    while (size < rest->size && !(rest->data[size] && strchr(stops, rest->data[size])))
         size++;
     struct slice taken = {rest->data, size};
     *rest = (struct slice){rest->data + size, rest->size - size};

@@ -4,7 +4,8 @@
  *   redis://[[user]:password@]host[:port][/db][?db=N&timeout_ms=N]
  *   unix://[[user]:password@]/path[?db=N&timeout_ms=N]
  *
- * User and password may be percent-encoded; an IPv6 host stands in brackets. rediss:// (TLS) is refused by name.
+ * User and password may be percent-encoded; an IPv6 host stands in brackets. rediss:// (TLS) is
+ * refused by name.
  */
 #ifndef STATE_REDIS_URL_H
 #define STATE_REDIS_URL_H

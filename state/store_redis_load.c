@@ -1,6 +1,6 @@
 /*
- * Reading customers and due timers from Redis. Every read returns owner and version with it, in one MULTI/EXEC: they are of
- * the same moment as the records.
+ * Reading customers and due timers from Redis. Every read returns owner and version with it, in one
+ * MULTI/EXEC: they are of the same moment as the records.
  */
 #include "core/number.h"
 #include "state/customer.h"
@@ -47,7 +47,10 @@ static void add_range(struct store_redis *redis, const struct store_request *req
     redis_link_uint(redis->link, request->timers_max);
 }
 
-/* Takes `count` records from the MGETs that begin at `first`. False where a reply is not as it must be. */
+/*
+ * Takes `count` records from the MGETs that begin at `first`. False where a reply is not as it must
+ * be.
+ */
 static bool read_records(const struct redis_reply *result, size_t first, size_t count,
                          struct slice *records, struct arena *arena)
 {
@@ -164,8 +167,8 @@ static enum err read_load_due(struct store_redis *redis, struct store_request *r
 }
 
 /*
- * One trip for records and due timers. Who is due is known only then, so where there are any their records are a second
- * trip, verified like the first.
+ * One trip for records and due timers. Who is due is known only then, so where there are any their
+ * records are a second trip, verified like the first.
  */
 static enum err load(struct store_redis *redis, struct store_request *requests, size_t count,
                      struct arena *arena, struct errinfo *info)

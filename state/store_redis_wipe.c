@@ -1,5 +1,6 @@
 /*
- * Deleting what is left of a partition's keys, in pieces that each land only under the owner's token.
+ * Deleting what is left of a partition's keys, in pieces that each land only under the owner's
+ * token.
  */
 #include <string.h>
 
@@ -13,7 +14,10 @@ static enum err watch_owned(struct store_redis *redis, struct topic_partition of
     return rc == ERR_NONE ? trip_check_owner(redis, redis->stand, token, info) : rc;
 }
 
-/* A deletion of which is not known whether it is still under way is a doubt: it ends with a new token. */
+/*
+ * A deletion of which is not known whether it is still under way is a doubt: it ends with a new
+ * token.
+ */
 static enum err execute_wipe(struct store_redis *redis, size_t commands, struct errinfo *info)
 {
     const struct redis_reply *result;

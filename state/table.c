@@ -15,8 +15,9 @@ struct slot {
 };
 
 /*
- * Linear probing; the slot where a search starts is the hash's low bits. A removal moves those behind it back instead of
- * leaving a tombstone, so a search ends at the first free slot and the table never silts up.
+ * Linear probing; the slot where a search starts is the hash's low bits. A removal moves those
+ * behind it back instead of leaving a tombstone, so a search ends at the first free slot and the
+ * table never silts up.
  */
 struct table {
     const struct layout *layout;
@@ -80,7 +81,10 @@ void table_prefetch(const struct table *table, uint64_t hash)
     __builtin_prefetch(&table->slots[hash & table->mask]);
 }
 
-/* A record of the shipped machines lies in three lines: clock and deadlines; machines and slots; key. */
+/*
+ * A record of the shipped machines lies in three lines: clock and deadlines; machines and slots;
+ * key.
+ */
 void table_prefetch_customer(const struct table *table, uint64_t hash)
 {
     for (size_t i = hash & table->mask; table->slots[i].customer; i = (i + 1) & table->mask) {
@@ -142,7 +146,10 @@ static void grow(struct table *table)
 
 void table_add(struct table *table, struct customer *customer)
 {
-    /* At most two thirds full: a search that fails then looks at five slots, one or two cache lines. */
+    /*
+     * At most two thirds full: a search that fails then looks at five slots, one or two cache
+     * lines.
+     */
     if (3 * (table->count + 1) > 2 * slot_count(table))
         grow(table);
     customer->flags |= CUSTOMER_REFERENCED;
@@ -151,8 +158,8 @@ void table_add(struct table *table, struct customer *customer)
 }
 
 /*
- * Frees slot `hole` and closes the gap: what lies behind it, up to the next free slot, moves into the hole if its search
- * starts at or before the hole.
+ * Frees slot `hole` and closes the gap: what lies behind it, up to the next free slot, moves into
+ * the hole if its search starts at or before the hole.
  */
 static void free_slot(struct table *table, size_t hole)
 {

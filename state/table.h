@@ -1,9 +1,10 @@
 /*
  * state/table.h - the customers of one partition that are in memory, by key.
  *
- * Open addressing with the whole hash beside the pointer, so that a look-up touches one cache line of the table and then the
- * right record. For a batch: table_prefetch() for all of its customers, then table_prefetch_customer() for all, then
- * table_find(); the misses of a whole batch overlap, which halves the look-up (stage by stage measured in test_table.c's report).
+ * Open addressing with the whole hash beside the pointer, so that a look-up touches one cache line
+ * of the table and then the right record. For a batch: table_prefetch() for all of its customers,
+ * then table_prefetch_customer() for all, then table_find(); the misses of a whole batch overlap,
+ * which halves the look-up (stage by stage measured in test_table.c's report).
  *
  * Grows by doubling, at once: about 10 ms at a million customers, no record is touched.
  *
@@ -35,7 +36,10 @@ size_t table_size(const struct table *table); /* bytes of the table itself, with
 void table_prefetch(const struct table *table, uint64_t hash);
 void table_prefetch_customer(const struct table *table, uint64_t hash);
 
-/* Marks the customer CUSTOMER_REFERENCED. NULL where it is not here; borrowed until it is removed or evicted. */
+/*
+ * Marks the customer CUSTOMER_REFERENCED. NULL where it is not here; borrowed until it is removed
+ * or evicted.
+ */
 struct customer *table_find(struct table *table, struct slice key, uint64_t hash);
 
 /* Takes it over. Its key must not be here yet. */
@@ -47,13 +51,17 @@ void table_remove(struct table *table, struct customer *customer);
 /* Frees all, keeps its memory. */
 void table_clear(struct table *table);
 
-/* All of them, in no order: start with *position = 0, until NULL. The table must not change meanwhile. */
+/*
+ * All of them, in no order: start with *position = 0, until NULL. The table must not change
+ * meanwhile.
+ */
 struct customer *table_next(const struct table *table, size_t *position);
 
 /*
- * Forgets up to `wanted` customers, the coldest first, by CLOCK: the hand goes round, takes the mark CUSTOMER_REFERENCED off, and what it finds
- * without one leaves, if `can_evict` says so. A true answer is final: the record is freed when the call-back returns, so that is
- * where it is taken out of the timers. Ends after two rounds at the latest. Returns how many left.
+ * Forgets up to `wanted` customers, the coldest first, by CLOCK: the hand goes round, takes the
+ * mark CUSTOMER_REFERENCED off, and what it finds without one leaves, if `can_evict` says so. A
+ * true answer is final: the record is freed when the call-back returns, so that is where it is
+ * taken out of the timers. Ends after two rounds at the latest. Returns how many left.
  */
 typedef bool (*table_can_evict_fn)(void *user, struct customer *customer);
 size_t table_evict(struct table *table, size_t wanted, table_can_evict_fn can_evict, void *user);

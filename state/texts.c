@@ -8,8 +8,8 @@
 #include "state/heap.h"
 
 /*
- * Elements are never taken out one by one, so their text lies end to end: element i is text[ends[i - 1] .. ends[i]).
- * A counter's numbers lie beside; a set has none.
+ * Elements are never taken out one by one, so their text lies end to end: element i is text[ends[i
+ * - 1] .. ends[i]). A counter's numbers lie beside; a set has none.
  */
 struct texts {
     struct value_view list; /* must be first: how a set is seen */
@@ -187,7 +187,8 @@ static void append(struct texts *texts, struct slice text, bool is_counter, int6
     make_element_room(texts, is_counter);
     make_text_room(texts, text.size);
     uint32_t start = start_of(texts, texts->count);
-    memcpy(texts->text + start, text.data, text.size);
+    if (text.size > 0)
+        memcpy(texts->text + start, text.data, text.size);
     texts->ends[texts->count] = start + (uint32_t)text.size;
     if (is_counter)
         texts->counts[texts->count] = count;

@@ -1,8 +1,9 @@
 /*
- * state/texts.h - a set of texts in order of arrival, or a counter by text: small, ordered, bounded.
+ * state/texts.h - a set of texts in order of arrival, or a counter by text: small, ordered,
+ * bounded.
  *
- * Texts at most 128 bytes, cut between characters. Looking one up is a scan: maxima are meant in tens and hundreds. A struct texts is either
- * a set or a counter, from its first element on.
+ * Texts at most 128 bytes, cut between characters. Looking one up is a scan: maxima are meant in
+ * tens and hundreds. A struct texts is either a set or a counter, from its first element on.
  */
 #ifndef STATE_TEXTS_H
 #define STATE_TEXTS_H

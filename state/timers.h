@@ -1,11 +1,13 @@
 /*
- * state/timers.h - whose timer is next: one entry a customer, keyed by a lower bound of its earliest deadline.
+ * state/timers.h - whose timer is next: one entry a customer, keyed by a lower bound of its
+ * earliest deadline.
  *
- * An event moves its customer's idle deadline later, at every event. That costs nothing here: the entry stays where it is, as a
- * lower bound, and is put right when it comes to the top (timers_due()). Only an earlier deadline moves an entry at once.
+ * An event moves its customer's idle deadline later, at every event. That costs nothing here: the
+ * entry stays where it is, as a lower bound, and is put right when it comes to the top
+ * (timers_due()). Only an earlier deadline moves an entry at once.
  *
- * A 4-ary heap: half the levels of a binary one, the four children lie in one or two cache lines. The position is kept in
- * customer->timer_index, so that a customer can be taken out in the middle.
+ * A 4-ary heap: half the levels of a binary one, the four children lie in one or two cache lines.
+ * The position is kept in customer->timer_index, so that a customer can be taken out in the middle.
  *
  * Customers are borrowed: take them out before they are freed. Threads: none.
  */
@@ -36,7 +38,10 @@ void timers_fini(struct timers *timers);
 /* Takes all out, keeps the memory. */
 void timers_clear(struct timers *timers);
 
-/* The customer's bound is at most `deadline_ms`: put in, or moved to earlier. Later, or CUSTOMER_NEVER, changes nothing. After each step. */
+/*
+ * The customer's bound is at most `deadline_ms`: put in, or moved to earlier. Later, or
+ * CUSTOMER_NEVER, changes nothing. After each step.
+ */
 void timers_lower(struct timers *timers, struct customer *customer, int64_t deadline_ms);
 
 /* The customer's bound is `deadline_ms`, earlier or later. CUSTOMER_NEVER takes it out. */
@@ -55,8 +60,9 @@ static inline const struct timers_entry *timers_peek(const struct timers *timers
 struct customer *timers_pop(struct timers *timers);
 
 /*
- * The customer whose deadline_ms is the earliest of all, if that lies before `before_ms`, else NULL; bounds that prove too low are put
- * right on the way. It stays in: fire its timers, then timers_set() what is its deadline then (or timers_remove()), and ask again.
+ * The customer whose deadline_ms is the earliest of all, if that lies before `before_ms`, else
+ * NULL; bounds that prove too low are put right on the way. It stays in: fire its timers, then
+ * timers_set() what is its deadline then (or timers_remove()), and ask again.
  */
 struct customer *timers_due(struct timers *timers, int64_t before_ms);
 #endif

@@ -1,6 +1,6 @@
 /*
- * tests/support/state_layouts.h - layouts for tests of state/: what the three shipped machines compile to, and one
- * with a variable of every type.
+ * tests/support/state_layouts.h - layouts for tests of state/: what the three shipped machines
+ * compile to, and one with a variable of every type.
  */
 #ifndef SUPPORT_STATE_LAYOUTS_H
 #define SUPPORT_STATE_LAYOUTS_H

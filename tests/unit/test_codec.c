@@ -210,7 +210,10 @@ static void test_a_record_read_back_is_the_same_and_gives_the_same_bytes(void **
     codec_free(codec);
 }
 
-/* msgpack-c reads a record, and writes the same bytes again: well-formed, and always the shortest form. */
+/*
+ * msgpack-c reads a record, and writes the same bytes again: well-formed, and always the shortest
+ * form.
+ */
 static void test_records_are_canonical_msgpack(void **state)
 {
     (void)state;

@@ -253,7 +253,9 @@ static void test_ranks_are_bounded(void **state)
     customer_free(&layout, customer);
 }
 
-/* The budget of DESIGN section 13, with a key of 8 bytes; every further byte of a key is one more. */
+/*
+ * The budget of DESIGN section 13, with a key of 8 bytes; every further byte of a key is one more.
+ */
 static void test_a_customer_of_the_shipped_machines_costs_160_bytes(void **state)
 {
     (void)state;

@@ -154,8 +154,8 @@ static void test_long_texts_are_cut_between_characters(void **state)
     char id[200], name[400];
     memset(id, 'i', sizeof(id));
     memset(name, 'n', sizeof(name));
-    memcpy(id + 127, "\xc3\xa9", 2);       /* é over the end of 128 bytes */
-    memcpy(name + 254, "\xe0\xb8\x81", 3); /* ก over the end of 256 bytes */
+    id[127] = '\xc3', id[128] = '\xa9';                         /* é over the end of 128 bytes */
+    name[254] = '\xe0', name[255] = '\xb8', name[256] = '\x81'; /* ก over the end of 256 */
     struct items *items = NULL;
     struct items_line added = {
         .product_id = {id, sizeof(id)}, .name = {name, sizeof(name)}, .quantity = 1};

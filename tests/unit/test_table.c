@@ -62,7 +62,9 @@ static void test_what_is_added_is_found_until_it_is_removed(void **state)
     table_free(NULL);
 }
 
-/* Two customers of one hash: table_find() is told the hash, so a wrong one stands for a collision. */
+/*
+ * Two customers of one hash: table_find() is told the hash, so a wrong one stands for a collision.
+ */
 static void test_the_key_decides_not_the_hash(void **state)
 {
     (void)state;

@@ -66,7 +66,7 @@ static void test_long_texts_are_cut_and_then_the_same(void **state)
     (void)state;
     char text[140];
     memset(text, 'x', sizeof(text));
-    memcpy(text + 126, "\xe0\xb8\x81", 3); /* ก over the end of 128 bytes */
+    text[126] = '\xe0', text[127] = '\xb8', text[128] = '\x81'; /* ก over the end of 128 bytes */
     struct texts *texts = NULL;
     assert_int_equal(texts_add(&texts, (struct slice){text, 140}, 9), TEXTS_ADDED);
     assert_int_equal(texts_at(texts, 0).size, 126);
