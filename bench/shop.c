@@ -98,7 +98,7 @@ struct shop {
     struct shop_options options;
     struct random rng;
     struct zipf customers, products;
-    struct catalogue catalogue;
+    struct shop_packing packing;
     struct agenda agenda;
     struct shopper *shoppers;
     uint32_t order_count;
@@ -151,7 +151,9 @@ struct shop *shop_new(const struct shop_options *options)
     shop->rng = random_seeded(shop->options.seed);
     zipf_init(&shop->customers, shop->options.customers, CUSTOMER_SKEW);
     zipf_init(&shop->products, shop->options.products, PRODUCT_SKEW);
-    catalogue_init(&shop->catalogue, shop->options.products, &shop->rng);
+    catalogue_init(&shop->packing.catalogue, shop->options.products, &shop->rng);
+    shop_beginnings_init(&shop->packing.beginnings);
+    shop->packing.time = shop->options.time;
     agenda_init(&shop->agenda);
     buf_init(&shop->message);
     shop->shoppers = calloc(shop->options.customers, sizeof *shop->shoppers);
@@ -174,7 +176,8 @@ void shop_free(struct shop *shop)
     free(shop->shoppers);
     buf_fini(&shop->message);
     agenda_fini(&shop->agenda);
-    catalogue_fini(&shop->catalogue);
+    shop_beginnings_fini(&shop->packing.beginnings);
+    catalogue_fini(&shop->packing.catalogue);
     zipf_fini(&shop->products);
     zipf_fini(&shop->customers);
     free(shop);
@@ -263,7 +266,7 @@ static void begin_report(struct shop *shop, enum shop_deed deed, uint32_t who, i
 static bool give_report(struct shop *shop, struct shop_event *event)
 {
     buf_reset(&shop->message);
-    shop_pack(&shop->report, &shop->catalogue, shop->options.time, &shop->message);
+    shop_pack(&shop->report, &shop->packing, &shop->message);
     *event = (struct shop_event){
         .time_ms = shop->report.time_ms,
         .sent_ms = shop->report.time_ms,

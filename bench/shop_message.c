@@ -331,21 +331,52 @@ static void timestamp(struct writer *w, enum shop_time time)
     text(w, (struct slice){written, (size_t)size});
 }
 
-void shop_pack(const struct shop_report *report, const struct catalogue *catalogue,
-               enum shop_time time, struct buf *out)
-{
-    struct writer w = {.report = report, .catalogue = catalogue};
-    msgpack_packer_init(&w.pk, out, write_piece);
-    bool is_page = report->deed == SHOP_PAGE;
-    char id[UUID_SIZE];
-    format_uuid(report->id, id);
+/* ---- beginnings ---- */
 
+static void pack_beginning(enum shop_deed deed, struct buf *packed)
+{
+    struct writer w = {0};
+    bool is_page = deed == SHOP_PAGE;
+    msgpack_packer_init(&w.pk, packed, buf_pack_write);
     msgpack_pack_map(&w.pk, ENVELOPE_KEYS);
     text_field(&w, SLICE("type"), is_page ? SLICE("page") : SLICE("track"));
-    text_field(&w, is_page ? SLICE("name") : SLICE("event"), event_names[report->deed]);
-    text_field(&w, SLICE("messageId"), (struct slice){id, sizeof id});
+    text_field(&w, is_page ? SLICE("name") : SLICE("event"), event_names[deed]);
+    text(&w, SLICE("messageId"));
+    msgpack_pack_str(&w.pk, UUID_SIZE);
+}
+
+void shop_beginnings_init(struct shop_beginnings *beginnings)
+{
+    buf_init(&beginnings->packed);
+    for (int deed = 0; deed < SHOP_DEED_COUNT; deed++) {
+        pack_beginning((enum shop_deed)deed, &beginnings->packed);
+        beginnings->ends[deed] = (uint32_t)beginnings->packed.size;
+    }
+}
+
+void shop_beginnings_fini(struct shop_beginnings *beginnings)
+{
+    buf_fini(&beginnings->packed);
+}
+
+static struct slice beginning_of(const struct shop_beginnings *beginnings, enum shop_deed deed)
+{
+    uint32_t from = deed > 0 ? beginnings->ends[deed - 1] : 0;
+    return (struct slice){beginnings->packed.data + from, beginnings->ends[deed] - from};
+}
+
+void shop_pack(const struct shop_report *report, const struct shop_packing *packing,
+               struct buf *out)
+{
+    struct writer w = {.report = report, .catalogue = &packing->catalogue};
+    struct slice beginning = beginning_of(&packing->beginnings, report->deed);
+    char id[UUID_SIZE];
+    msgpack_packer_init(&w.pk, out, write_piece);
+    format_uuid(report->id, id);
+    write_piece(out, beginning.data, beginning.size);
+    write_piece(out, id, sizeof id);
     text_field(&w, report->is_anonymous ? SLICE("anonymousId") : SLICE("userId"), report->customer);
-    timestamp(&w, time);
+    timestamp(&w, packing->time);
     text(&w, SLICE("properties"));
     properties(&w);
 }
