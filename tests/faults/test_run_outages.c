@@ -1,6 +1,6 @@
 /*
- * Redis and Kafka go away in the midst of the work, and come back with all, some or none of what they held: the signals are the
- * same, each once.
+ * Redis and Kafka go away in the midst of the work, and come back with all, some or none of what
+ * they held: the signals are the same, each once.
  *
  * ctest-timeout: 900
  */
@@ -36,7 +36,10 @@ static void open_shop(struct pipeline *pipeline, const struct pipeline_options *
     pipeline_add_closers(pipeline, SHOP_START_MS + 100 * PIPELINE_DAY_MS);
 }
 
-/* Half of it is sent and half of that is done when this returns: the process is in the midst of its work. */
+/*
+ * Half of it is sent and half of that is done when this returns: the process is in the midst of its
+ * work.
+ */
 static void run_to_the_midst(struct pipeline *pipeline)
 {
     pipeline_start(pipeline, 0);
@@ -128,7 +131,10 @@ static void test_redis_freezes_while_customers_are_needed_from_it(void **state)
     run_to_the_end(&pipeline);
 }
 
-/* No answers for longer than the session's time-out (6 s): the assignment is lost while a transaction is under way. */
+/*
+ * No answers for longer than the session's time-out (6 s): the assignment is lost while a
+ * transaction is under way.
+ */
 static void test_kafka_freezes(void **state)
 {
     struct pipeline pipeline;
@@ -155,7 +161,10 @@ static void test_kafka_is_killed_and_comes_back(void **state)
     run_to_the_end(&pipeline);
 }
 
-/* Neither Kafka nor Redis is there at the start: it says whom it waits for, and works once they have come. */
+/*
+ * Neither Kafka nor Redis is there at the start: it says whom it waits for, and works once they
+ * have come.
+ */
 static void test_started_before_kafka_and_redis(void **state)
 {
     struct pipeline pipeline;

@@ -1,5 +1,6 @@
 /*
- * The whole program on a real Kafka and a real Redis, undisturbed: every signal of a made-up shop, once.
+ * The whole program on a real Kafka and a real Redis, undisturbed: every signal of a made-up shop,
+ * once.
  *
  * ctest-labels: engine
  */
@@ -23,7 +24,10 @@ static const struct shop_options shop = {.seed = 1,
                                          .late_ms_max = 60000,
                                          .duplicate_share = 0.01};
 
-/* What `run` signals with two workers over six partitions is what `backtest` gives for each partition's events. */
+/*
+ * What `run` signals with two workers over six partitions is what `backtest` gives for each
+ * partition's events.
+ */
 static void test_signals_are_those_of_a_backtest(void **state)
 {
     struct pipeline_options options = {.partitions = 6, .more = "workers: 2\n"};

@@ -19,7 +19,10 @@ static const struct shop_options shop = {.seed = 5,
                                          .late_share = 0.02,
                                          .late_ms_max = 60000};
 
-/* The second leaves in good order in the middle, comes back, and is killed later: each time the first takes its partitions over. */
+/*
+ * The second leaves in good order in the middle, comes back, and is killed later: each time the
+ * first takes its partitions over.
+ */
 static void test_a_process_that_leaves_and_one_that_dies_are_replaced(void **state)
 {
     struct pipeline_options options = {.partitions = 4, .more = "workers: 1\n"};

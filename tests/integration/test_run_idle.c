@@ -1,5 +1,6 @@
 /*
- * A partition that falls silent: the wall clock goes on for it, and what it decided is decided again in a replay (DESIGN 5.7 and 8).
+ * A partition that falls silent: the wall clock goes on for it, and what it decided is decided
+ * again in a replay (DESIGN 5.7 and 8).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -53,8 +54,9 @@ static void send_pages(struct pipeline *pipeline, int customers, int64_t time_ms
     wait_until(pipeline_count_signals(pipeline, type) >= (count), PIPELINE_TIMEOUT_MS)
 
 /*
- * Ten events and silence: all visits end. Then come late events, from before these ends: visits are resumed. A replay that left out the
- * clock's move would find them in time and the visits never ended.
+ * Ten events and silence: all visits end. Then come late events, from before these ends: visits are
+ * resumed. A replay that left out the clock's move would find them in time and the visits never
+ * ended.
  */
 static void test_the_abandonment_comes_in_silence_and_once(void **state)
 {
@@ -86,7 +88,10 @@ static void test_the_abandonment_comes_in_silence_and_once(void **state)
     char *after = pipeline_state(&pipeline);
     assert_string_equal(before, after);
 
-    /* Once this visit has ended the clock has been moved again: whatever would come twice had its chance. */
+    /*
+     * Once this visit has ended the clock has been moved again: whatever would come twice had its
+     * chance.
+     */
     pipeline_add_event(&pipeline, "visitor-5", "Page Viewed", wall_ms());
     pipeline_send(&pipeline, 1);
     await_signals(&pipeline, "visit.ended", CUSTOMERS + 4);

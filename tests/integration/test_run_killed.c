@@ -25,7 +25,10 @@ static const struct shop_options shop = {.seed = 2,
                                          .late_ms_max = 60000,
                                          .duplicate_share = 0.01};
 
-/* SIGKILL at five committed offsets spread over the run, wherever the process then is in its work; started again at once. */
+/*
+ * SIGKILL at five committed offsets spread over the run, wherever the process then is in its work;
+ * started again at once.
+ */
 static void test_killed_five_times_nothing_is_lost_or_repeated(void **state)
 {
     struct pipeline_options options = {.partitions = 6, .more = "workers: 2\n"};

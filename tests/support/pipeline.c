@@ -104,7 +104,10 @@ void pipeline_close(struct pipeline *pipeline)
 
 /* ---- processes ---- */
 
-/* The wall clock is kept out of it (watermark.idle) unless the test says otherwise: what it decides is in no file of events. */
+/*
+ * The wall clock is kept out of it (watermark.idle) unless the test says otherwise: what it decides
+ * is in no file of events.
+ */
 static void write_config(const struct pipeline *pipeline, int number, const char *path)
 {
     FILE *file = fopen(path, "w");
@@ -338,7 +341,9 @@ static void open_offsets(struct pipeline *pipeline)
     rd_kafka_conf_set(conf, "bootstrap.servers", cluster_kafka_address(pipeline->kafka), NULL, 0);
     rd_kafka_conf_set(conf, "group.id", pipeline->group, NULL, 0);
     rd_kafka_conf_set(conf, "reconnect.backoff.max.ms", "500", NULL, 0);
-    /* Else it waits for transactions under way; those that are aborted are not seen in either way. */
+    /*
+     * Else it waits for transactions under way; those that are aborted are not seen in either way.
+     */
     rd_kafka_conf_set(conf, "isolation.level", "read_uncommitted", NULL, 0);
     pipeline->offsets = rd_kafka_new(RD_KAFKA_CONSUMER, conf, error, sizeof error);
     if (!pipeline->offsets)

@@ -1,11 +1,15 @@
 /*
- * tests/support/pipeline.h - Stagecoach as a user starts it, between a real Kafka and a real Redis, and what its signals must be.
+ * tests/support/pipeline.h - Stagecoach as a user starts it, between a real Kafka and a real Redis,
+ * and what its signals must be.
  *
- * A pipeline is a topic of events, the topics of signals, a Redis of its own and up to PIPELINE_PROCESSES processes of
- * `stagecoach run` in one group. It remembers every message that it was given, so that what the machines must signal can be computed
- * without Kafka and Redis, partition by partition (engine/backtest.h), and compared with what a read_committed consumer finds.
+ * A pipeline is a topic of events, the topics of signals, a Redis of its own and up to
+ * PIPELINE_PROCESSES processes of `stagecoach run` in one group. It remembers every message that it
+ * was given, so that what the machines must signal can be computed without Kafka and Redis,
+ * partition by partition (engine/backtest.h), and compared with what a read_committed consumer
+ * finds.
  *
- * Whatever is not right fails the running test with a message and the last lines of the processes' logs. Main thread only.
+ * Whatever is not right fails the running test with a message and the last lines of the processes'
+ * logs. Main thread only.
  */
 #ifndef SUPPORT_PIPELINE_H
 #define SUPPORT_PIPELINE_H
@@ -64,7 +68,10 @@ void pipeline_close(struct pipeline *pipeline);
 
 /* ---- processes, numbered from 0; `instance` is different for each ---- */
 
-/* Writes its configuration, and starts `stagecoach run`; its log goes on where that of its former life ended. */
+/*
+ * Writes its configuration, and starts `stagecoach run`; its log goes on where that of its former
+ * life ended.
+ */
 void pipeline_start(struct pipeline *pipeline, int number);
 void pipeline_kill(struct pipeline *pipeline, int number); /* SIGKILL */
 void pipeline_stop(struct pipeline *pipeline, int number); /* SIGTERM; it must end with 0 */
@@ -75,7 +82,10 @@ void pipeline_await_failure(struct pipeline *pipeline, int number, int code, con
 /* The configuration's path of a process, written anew. */
 const char *pipeline_configure(struct pipeline *pipeline, int number);
 
-/* A file in the test's folder, for a machine of the test's own; the path is good until the next call. */
+/*
+ * A file in the test's folder, for a machine of the test's own; the path is good until the next
+ * call.
+ */
 const char *pipeline_write(const char *name, const char *text);
 
 /* How often the text stands in the log. */
@@ -114,7 +124,10 @@ void pipeline_await_committed(struct pipeline *pipeline, int64_t messages);
 
 /* ---- what must be ---- */
 
-/* Signals and their ids are those of the plain computation, each once, each in its topic. How many there were. */
+/*
+ * Signals and their ids are those of the plain computation, each once, each in its topic. How many
+ * there were.
+ */
 size_t pipeline_check_signals(struct pipeline *pipeline);
 
 /* Committed signals of the type; each has been seen with an id of its own. */
@@ -129,7 +142,10 @@ void pipeline_check_stopped(struct pipeline *pipeline);
 /* A field of a partition's meta in Redis, to be freed; NULL when it is not there. */
 char *pipeline_meta(struct pipeline *pipeline, int partition, const char *field);
 
-/* All that Redis holds of customers, timers and statistics, sorted, as text; to be freed. Without owner, version and times of writing. */
+/*
+ * All that Redis holds of customers, timers and statistics, sorted, as text; to be freed. Without
+ * owner, version and times of writing.
+ */
 char *pipeline_state(struct pipeline *pipeline);
 
 void pipeline_fail(struct pipeline *pipeline, const char *file, int line, const char *format, ...)
