@@ -11,7 +11,7 @@
 struct item {
     struct lane *lane; /* NULL: not to be applied */
     const struct source_message *message;
-    const struct regime *regime; /* under which it was decoded */
+    unsigned switches; /* of the lane, when it was decoded */
     struct decoded decoded;
     uint64_t *hashes; /* of the events' customers */
 };
@@ -128,8 +128,8 @@ static struct lane *lane_of(struct worker *worker, const struct source_message *
 static void decode(struct worker *worker, struct item *item)
 {
     struct decoded *decoded = &item->decoded;
-    item->regime = item->lane->regime;
-    decode_message(item->regime->decoder, item->message->value, item->message->time_ms, &worker->batch, decoded);
+    item->switches = item->lane->switches;
+    decode_message(item->lane->regime->decoder, item->message->value, item->message->time_ms, &worker->batch, decoded);
     item->hashes = arena_alloc(&worker->batch, decoded->count * sizeof *item->hashes);
     for (size_t i = 0; i < decoded->count; i++) {
         item->hashes[i] = hash_bytes(decoded->events[i].customer);
@@ -203,8 +203,8 @@ static enum err apply(struct worker *worker, struct item *item, struct errinfo *
     struct partition *partition = &lane->partition;
     uint32_t rank = 0;
     enum err rc = recovery_reach(worker, lane, item->message->offset, info);
-    if (rc == ERR_NONE && lane->regime != item->regime)
-        rc = ERR_AGAIN;
+    if (rc == ERR_NONE && lane->switches != item->switches)
+        rc = ERR_AGAIN; /* other rules, or those again but with an empty memory */
     if (rc != ERR_NONE)
         return rc;
     partition->next_offset = item->message->offset;

@@ -27,6 +27,7 @@ struct lane {
     struct partition partition;
     enum lane_phase phase;
     struct regime *regime; /* the rules it is under, with what a worker needs for them */
+    unsigned switches;     /* of the regime, counted */
     bool migrating;        /* not all its records have been looked at since the rules changed */
 
     /* Redis */

@@ -222,6 +222,7 @@ static void start_anew(struct lane *lane, struct regime *to)
     keep_transitions(&before, &lane->partition);
     partition_fini(&before);
     lane->regime = to;
+    lane->switches++;
     lane->layout_stored = false;
     lane->migrating = true;
 }
