@@ -4,20 +4,24 @@
 #include "core/check.h"
 #include "core/hash.h"
 
+/*
+ * Field by field: clearing the whole struct, with its copy of a signal, would cost more than what most events do. The rest is set
+ * where a machine, an input, a timer begins.
+ */
 static void step_begin(struct step *step, struct rules_context *context, struct customer *customer)
 {
     const struct rules *rules = context->rules;
-    *step = (struct step){
-        .context = context,
-        .rules = rules,
-        .customer = customer,
-        .states = customer_machines(customer),
-        .all_slots = customer_slots(&rules->layout, customer),
-        .activation = {.load = step_load,
-                       .select = step_select,
-                       .self = step,
-                       .arena = context->arena},
-    };
+    step->activation.load = step_load;
+    step->activation.select = step_select;
+    step->activation.self = step;
+    step->activation.arena = context->arena;
+    step->context = context;
+    step->rules = rules;
+    step->customer = customer;
+    step->states = customer_machines(customer);
+    step->all_slots = customer_slots(&rules->layout, customer);
+    step->rearmed = 0;
+    step->event = NULL;
 }
 
 /* ---- beginning and end of a record */
@@ -64,6 +68,7 @@ static void fire(struct step *step, struct due due)
     const struct timer *timer =
         &rules->machines[due.machine].states[step->states[due.machine].state].timers[due.timer];
     *customer_timer_words(&rules->layout, customer, due.machine) |= UINT64_C(1) << due.timer;
+    customer->flags &= (uint8_t)~STEP_NO_IDLE_SPENT;
     step->now_ms = due.deadline_ms;
     step->event = NULL;
     step->timer_machine = due.machine;
@@ -101,16 +106,13 @@ bool rules_step_timers(struct rules_context *context, struct customer *customer,
 
 /* ---- events */
 
-/* The customer's next event arms idle timers anew, late or not. Spent ones are rare: the words are looked at first. */
+/* The customer's next event arms idle timers anew, late or not. */
 static void arm_idle(struct step *step)
 {
     const struct rules *rules = step->rules;
-    uint64_t any = 0;
-    const uint64_t *words = customer_timer_words(&rules->layout, step->customer, 0);
-    for (uint32_t i = 0; i < rules->layout.timer_word_count; i++)
-        any |= words[i];
-    if (!any)
+    if (step->customer->flags & STEP_NO_IDLE_SPENT)
         return;
+    step->customer->flags |= STEP_NO_IDLE_SPENT;
     for (uint64_t left = rules->idle_machines; left; left &= left - 1) {
         uint32_t m = (uint32_t)__builtin_ctzll(left);
         uint64_t *spent = customer_timer_words(&rules->layout, step->customer, m);

@@ -78,6 +78,14 @@ struct value step_product_ids(struct step *step);
 void step_emit(struct step *step, const struct emit *emit, int64_t time_in_state_ms);
 
 /* ---- step_timers.c */
+
+/*
+ * A bit of customer->flags, beside those of enum customer_flag: it is known that no idle timer of the record is spent, so an event has
+ * none to arm anew. Clear on a record that was made or loaded, which is looked through once.
+ */
+#define STEP_NO_IDLE_SPENT 128
+static_assert(CUSTOMER_GONE < STEP_NO_IDLE_SPENT, "the flags are apart");
+
 #define STEP_FORGET UINT32_MAX /* the machine of the timer memory.forget_after: behind all others */
 
 struct due {

@@ -38,10 +38,13 @@ static bool has_id(struct step *step, struct value list)
 }
 
 /* What an event means: each of its list, else the one in its properties. `is_list` decides once for all. */
-static struct products products_of(struct step *step)
+static void find_products(struct step *step, struct products *products)
 {
     struct value list = step_path(step, step->rules->slot_products);
-    return (struct products){step_list_of(list), has_id(step, list), false};
+    products->is_read = false;
+    products->is_list = list.kind == VALUE_LIST && has_id(step, list);
+    if (products->is_list)
+        products->list = step_list_of(list);
 }
 
 static double positive(struct value value)
@@ -162,7 +165,8 @@ static void remove_items(struct step *step, uint32_t variable, struct products *
 
 void step_items(struct step *step, const struct action *action)
 {
-    struct products products = products_of(step);
+    struct products products;
+    find_products(step, &products);
     if (action->verb == VERB_REMOVE_ITEM) {
         remove_items(step, action->variable, &products);
         return;
@@ -176,22 +180,29 @@ void step_items(struct step *step, const struct action *action)
     add_items(step, action->variable, &products);
 }
 
-static uint32_t count_products(struct step *step, struct products products)
+static struct value one_product_id(struct step *step)
 {
-    struct items_line line;
-    uint32_t count = 0;
-    while (next_product(step, &products, &line))
-        count++;
-    return count;
+    struct slice id = product_id(step_path(step, step->rules->slot_product_id));
+    if (id.size == 0)
+        return (struct value){.kind = VALUE_LIST};
+    struct value *ids = arena_alloc(step->context->arena, sizeof(*ids));
+    *ids = value_string(id);
+    return (struct value){.kind = VALUE_LIST, .size = 1, .items = ids};
 }
 
 struct value step_product_ids(struct step *step)
 {
-    struct products products = products_of(step);
-    uint32_t count = count_products(step, products), size = 0;
-    struct value *ids = arena_alloc(step->context->arena, (count + 1) * sizeof(*ids));
-    struct items_line line;
-    while (next_product(step, &products, &line))
-        ids[size++] = value_string(line.product_id);
+    struct products products;
+    struct value product;
+    find_products(step, &products);
+    if (!products.is_list)
+        return one_product_id(step);
+    struct value *ids = arena_alloc(step->context->arena, (products.list.count + 1) * sizeof(*ids));
+    uint32_t size = 0;
+    while (step_list_next(step, &products.list, &product)) {
+        struct slice id = product_id(element_field(step, product, SLICE("product_id")));
+        if (id.size > 0)
+            ids[size++] = value_string(id);
+    }
     return (struct value){.kind = VALUE_LIST, .size = size, .items = ids};
 }
