@@ -195,7 +195,7 @@ static inline void read_name(struct reading *reading)
     const struct name_entry *entry = NULL;
     struct slice text;
 
-    if (wire_short_text(*decoder->plan.type, &text) &&
+    if (wire_text(*decoder->plan.type, &text) && text.size > 0 &&
         (decoder->type_letters & letter_bit(text.data[0])) != 0)
         reading->type = find_type(decoder->schema, text);
     if (reading->type != NULL) {
