@@ -48,6 +48,9 @@ static const struct setting fixed_admin[] = {
     {"allow.auto.create.topics", "false"},
 };
 
+#define MESSAGE_MAX_BYTES 1000000 /* librdkafka's own default, and what brokers take by theirs */
+#define MESSAGE_ROOM      65536   /* for key and headers beside the value */
+
 /* `level` is syslog's: 3 is an error, 4 a warning, 6 information. */
 static enum log_level level_of(int level, const char *facility)
 {
@@ -121,6 +124,17 @@ static enum err set_common(rd_kafka_conf_t *conf, const struct config *config, c
     return rc;
 }
 
+/* What is within signals.max_bytes must not fail here. */
+static enum err set_message_max(rd_kafka_conf_t *conf, const struct config *config,
+                                struct errinfo *info)
+{
+    char text[32];
+    int64_t needed = config->max_bytes + MESSAGE_ROOM;
+    snprintf(text, sizeof(text), "%lld",
+             (long long)(needed > MESSAGE_MAX_BYTES ? needed : MESSAGE_MAX_BYTES));
+    return set(conf, "message.max.bytes", text, info);
+}
+
 static enum err set_transactional(rd_kafka_conf_t *conf, const struct config *config,
                                   unsigned worker, struct errinfo *info)
 {
@@ -151,6 +165,8 @@ rd_kafka_conf_t *producer_conf_transactional(const struct config *config, unsign
     enum err rc = set_common(conf, config, client, info);
     if (rc == ERR_NONE)
         rc = set_all(conf, own_transactional, COUNT(own_transactional), info);
+    if (rc == ERR_NONE)
+        rc = set_message_max(conf, config, info);
     if (rc == ERR_NONE)
         rc = set_properties(conf, config, info);
     if (rc == ERR_NONE)

@@ -447,6 +447,25 @@ static void test_a_record_above_the_clients_limit_is_rejected_and_the_rest_goes_
     free(value);
 }
 
+static void test_a_record_within_the_signals_limit_is_not_rejected(void **state)
+{
+    struct fixture *fixture = *state;
+    char *value = calloc(1, 1100000);
+    struct sink_record record = {
+        .topic = fixture->output, .partition = -1, .value = {value, 1100000}};
+    struct config config = fixture->config;
+    config.max_bytes = 1100000;
+    struct sink *sink = open_sink(fixture, &config);
+    assert_done(sink_settle(sink, &fixture->info));
+    assert_done(sink_begin(sink, &fixture->info));
+    assert_done(sink_produce(sink, &record, &fixture->info));
+    assert_done(
+        sink_commit(sink, &fixture->info)); /* zeros: lz4 brings it below the topic's limit */
+    assert_int_equal(count_committed(fixture), 1);
+    sink_close(sink);
+    free(value);
+}
+
 /* The broker refuses it later, when nobody can say which one it was but by its topic. */
 static void test_a_record_that_the_topic_never_takes_is_fatal_and_named(void **state)
 {
@@ -730,6 +749,16 @@ static void test_a_commit_longer_than_a_request_is_a_doubt(void **state)
     assert_done(produce(fixture, fixture->sink, "a", "3"));
     assert_done(sink_commit(fixture->sink, &fixture->info));
     assert_int_equal(count_committed(fixture), 3);
+
+    /* Settling ends, too, and says that it has to be repeated. */
+    assert_done(sink_begin(fixture->sink, &fixture->info));
+    assert_done(produce(fixture, fixture->sink, "a", "4"));
+    process_nap_ms(500); /* where nothing has been sent, nothing has to be aborted */
+    cluster_kafka_freeze(fixture->kafka);
+    assert_int_equal(sink_settle(fixture->sink, &fixture->info), ERR_RETRY);
+    cluster_kafka_thaw(fixture->kafka);
+    settle_in_the_end(fixture);
+    assert_int_equal(count_committed(fixture), 3);
     close_own(fixture);
 }
 
@@ -742,13 +771,15 @@ static void test_a_transaction_that_is_open_too_long_is_told_from_a_clash(void *
         {.name = "socket.timeout.ms", .value = "900"},
     };
     struct fixture own = *(struct fixture *)*state;
+    struct sink_record record = {.topic = own.output, .partition = 0, .value = SLICE("1")};
     struct fixture *fixture = &own;
     fixture->config.properties = properties;
     fixture->config.property_count = 3;
     fixture->sink = open_sink(fixture, &fixture->config);
     settle_and_begin(fixture);
-    assert_done(produce(fixture, fixture->sink, "a", "1"));
-    process_nap_ms(15000); /* the broker looks every 10 s */
+    assert_done(sink_produce(fixture->sink, &record, &fixture->info));
+    /* The record, and then the marker that takes it back. */
+    wait_until(cluster_end(fixture->kafka, fixture->output, 0) == 2, 60000);
     assert_int_equal(sink_commit(fixture->sink, &fixture->info), ERR_FENCED);
     assert_non_null(strstr(fixture->info.text, "longer than transaction.timeout.ms"));
     settle_in_the_end(fixture);
@@ -773,6 +804,7 @@ int main(void)
         TEST(test_offsets_of_no_member_are_refused),
         TEST(test_a_former_membership_is_fenced_by_the_group),
         TEST(test_a_record_above_the_clients_limit_is_rejected_and_the_rest_goes_on),
+        TEST(test_a_record_within_the_signals_limit_is_not_rejected),
         TEST(test_a_record_that_the_topic_never_takes_is_fatal_and_named),
         TEST(test_a_missing_topic_is_fatal_and_named),
         TEST(test_brokers_away_are_retried_and_named),
