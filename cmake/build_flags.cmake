@@ -19,6 +19,9 @@ if(STAGECOACH_SANITIZE)
   target_compile_options(build_flags INTERFACE
     -fsanitize=${STAGECOACH_SANITIZE} -fno-sanitize-recover=all)
   target_link_options(build_flags INTERFACE -fsanitize=${STAGECOACH_SANITIZE})
+  if(STAGECOACH_SANITIZE MATCHES "thread")
+    target_link_options(build_flags INTERFACE LINKER:--undefined=thrd_create) # core/tsan_threads.c
+  endif()
 endif()
 
 if(STAGECOACH_FUZZ)
