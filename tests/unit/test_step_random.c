@@ -14,7 +14,7 @@
 #include "state/codec.h"
 #include "step_scenario.h"
 
-#define EVENTS 3000
+#define EVENTS 1200
 #define LIVES  6
 
 #define MACHINE(name) STAGECOACH_SOURCE_DIR "/config/machines/" name ".yaml"
