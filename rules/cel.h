@@ -1,15 +1,17 @@
 /*
  * rules/cel.h - the Common Expression Language: text -> tree -> checked tree -> program -> value.
  *
- * Names are resolved once, at compile time, by the host (struct cel_host): a machine binds `event.properties.value` to a
- * slot, `context.items` to a variable, and its own functions. What is not resolved there and then is an error with a
- * place, or, for `eval`, bound late.
+ * Names are resolved once, at compile time, by the host (struct cel_host): a machine binds
+ * `event.properties.value` to a slot, `context.items` to a variable, and its own functions. What is
+ * not resolved there and then is an error with a place, or, for `eval`, bound late.
  *
- * Programs are immutable and shared by all threads. Evaluation allocates from the activation's arena only where an expression makes
- * new lists, maps or text; a guard over slots and constants makes none.
+ * Programs are immutable and shared by all threads. Evaluation allocates from the activation's
+ * arena only where an expression makes new lists, maps or text; a guard over slots and constants
+ * makes none.
  *
- * Bounds, so that no expression can hang a worker: CEL_TEXT_SIZE_MAX bytes, CEL_DEPTH_MAX levels, CEL_STEPS_MAX steps of one
- * evaluation, CEL_LIST_MAX elements of a list or map made by one. A bound that is hit is an error of that expression.
+ * Bounds, so that no expression can hang a worker: CEL_TEXT_SIZE_MAX bytes, CEL_DEPTH_MAX levels,
+ * CEL_STEPS_MAX steps of one evaluation, CEL_LIST_MAX elements of a list or map made by one. A
+ * bound that is hit is an error of that expression.
  */
 #ifndef RULES_CEL_H
 #define RULES_CEL_H
@@ -22,12 +24,12 @@
 #include "core/value.h"
 
 #define CEL_TEXT_SIZE_MAX (64u << 10)
-#define CEL_DEPTH_MAX 128
-#define CEL_STEPS_MAX 1000000u
-#define CEL_LIST_MAX 100000u
-#define CEL_STRING_MAX (1u << 20) /* bytes of a text made by one */
-#define CEL_OUTPUT_MAX (4u << 20) /* bytes of a value as JSON or msgpack */
-#define CEL_SEGMENTS_MAX 16       /* of a path given to the host; the rest is selected at run time */
+#define CEL_DEPTH_MAX     128
+#define CEL_STEPS_MAX     1000000u
+#define CEL_LIST_MAX      100000u
+#define CEL_STRING_MAX    (1u << 20) /* bytes of a text made by one */
+#define CEL_OUTPUT_MAX    (4u << 20) /* bytes of a value as JSON or msgpack */
+#define CEL_SEGMENTS_MAX  16 /* of a path given to the host; the rest is selected at run time */
 
 /* Static types: what the checker knows. DYN where only the value will tell. */
 enum cel_type {
@@ -48,10 +50,10 @@ enum cel_type {
 
 /* What a host binds a name to. */
 struct cel_binding {
-    uint32_t slot;       /* the host's number, given back to cel_activation.load */
-    uint32_t consumed;   /* how many of the segments this stands for; the rest is selected at run time */
+    uint32_t slot;     /* the host's number, given back to cel_activation.load */
+    uint32_t consumed; /* how many of the segments it stands for; the rest is selected later */
     enum cel_type type;
-    bool is_constant;    /* `constant` is its value, folded; it outlives the program */
+    bool is_constant; /* `constant` is its value, folded; it outlives the program */
     struct value constant;
 };
 
@@ -61,10 +63,11 @@ struct cel_activation;
 #define CEL_REFERENCE 1 /* `aux` of a VALUE_INT that is a slot and no number */
 
 /*
- * A function of the host's own. Arguments are values, but for `by_reference`; none of them is an error, and one that the table
- * gives a type has it (a null is refused too). An error: cel_error().
+ * A function of the host's own. Arguments are values, but for `by_reference`; none of them is an
+ * error, and one that the table gives a type has it (a null is refused too). An error: cel_error().
  */
-typedef struct value (*cel_function_fn)(struct cel_activation *activation, const struct value *arguments, uint32_t count);
+typedef struct value (*cel_function_fn)(struct cel_activation *activation,
+                                        const struct value *arguments, uint32_t count);
 
 struct cel_function {
     const char *name;
@@ -73,12 +76,13 @@ struct cel_function {
     enum cel_type result;
     enum cel_type arguments[4];
     /*
-     * The first argument must be a name that the host binds as a whole (`touched(context.items)`, `get(event.properties.x,
-     * 0)`); it is not loaded: the function gets a reference, a VALUE_INT with the slot and CEL_REFERENCE as `aux`, and may
-     * load it itself by cel_argument(), so that absence is no error.
-     * Where the host binds only a beginning of the path (or an index, or a select on a macro's variable stands in it), it is
-     * evaluated, and what is absent or an error arrives as VALUE_ABSENT: only where `or_path`, else that is a problem.
-     * cel_argument() hides the difference.
+     * The first argument must be a name that the host binds as a whole (`touched(context.items)`,
+     * `get(event.properties.x, 0)`); it is not loaded: the function gets a reference, a VALUE_INT
+     * with the slot and CEL_REFERENCE as `aux`, and may load it itself by cel_argument(), so that
+     * absence is no error. Where the host binds only a beginning of the path (or an index, or a
+     * select on a macro's variable stands in it), it is evaluated, and what is absent or an error
+     * arrives as VALUE_ABSENT: only where `or_path`, else that is a problem. cel_argument() hides
+     * the difference.
      */
     bool by_reference;
     bool or_path;
@@ -87,14 +91,17 @@ struct cel_function {
 struct cel_host {
     void *self;
     /*
-     * Resolves a name: `segments[0]` is the identifier, the rest the fields selected from it (constant text indexes
-     * count as fields; at most CEL_SEGMENTS_MAX are given). False: there is no such name; `message` (256 bytes, empty before)
-     * may then say what is wrong and what would be right, and binding->consumed (0 before) how many segments were right.
+     * Resolves a name: `segments[0]` is the identifier, the rest the fields selected from it
+     * (constant text indexes count as fields; at most CEL_SEGMENTS_MAX are given). False: there is
+     * no such name; `message` (256 bytes, empty before) may then say what is wrong and what would
+     * be right, and binding->consumed (0 before) how many segments were right.
      */
-    bool (*resolve)(void *self, const struct slice *segments, uint32_t count, struct cel_binding *binding, char *message);
+    bool (*resolve)(void *self, const struct slice *segments, uint32_t count,
+                    struct cel_binding *binding, char *message);
     const struct cel_function *functions;
     uint32_t function_count;
-    bool bind_late; /* `eval`: only syntax is a problem of the text; unknown names and wrong types are errors of the evaluation */
+    /* `eval`: only syntax is a problem of the text; wrong names and types fail when evaluated. */
+    bool bind_late;
 };
 
 struct cel_program;
@@ -106,11 +113,13 @@ struct cel_problem {
 };
 
 /*
- * Compiles. NULL on error: up to `problem_max` problems, in order, in `problems`, their number in *problem_count. The text is
- * not kept. `expect` (CEL_DYN: anything): an expression known to have another type is a problem ("must be bool, is int").
- * Constant parts are folded; constant errors outside of short-circuits are problems.
+ * Compiles. NULL on error: up to `problem_max` problems, in order, in `problems`, their number in
+ * *problem_count. The text is not kept. `expect` (CEL_DYN: anything): an expression known to have
+ * another type is a problem ("must be bool, is int"). Constant parts are folded; constant errors
+ * outside of short-circuits are problems.
  */
-struct cel_program *cel_compile(struct slice text, const struct cel_host *host, enum cel_type expect, struct cel_problem *problems,
+struct cel_program *cel_compile(struct slice text, const struct cel_host *host,
+                                enum cel_type expect, struct cel_problem *problems,
                                 uint32_t problem_max, uint32_t *problem_count);
 void cel_free(struct cel_program *program);
 
@@ -122,7 +131,10 @@ bool cel_program_constant(const struct cel_program *program, struct value *value
 struct cel_activation {
     /* The value of a slot; VALUE_ABSENT where there is none. Containers may be built in `arena`. */
     struct value (*load)(struct cel_activation *activation, uint32_t slot);
-    /* A key of a RAW map with aliases (aux other than VALUE_RAW_PLAIN): event_select(), or NULL where there are none. */
+    /*
+     * A key of a RAW map with aliases (aux other than VALUE_RAW_PLAIN): event_select(), or NULL
+     * where there are none.
+     */
     struct value (*select)(struct cel_activation *activation, struct value map, struct slice key);
     void *self;
     struct arena *arena;
@@ -130,35 +142,44 @@ struct cel_activation {
 };
 
 /*
- * The value, or a VALUE_ERROR with its message. What it borrows lives as long as arena, record and event. Never VALUE_ABSENT
- * (that is the error "no such key").
+ * The value, or a VALUE_ERROR with its message. What it borrows lives as long as arena, record and
+ * event, and the program. Never VALUE_ABSENT (that is the error "no such key").
  */
 struct value cel_eval(const struct cel_program *program, struct cel_activation *activation);
 
 struct value cel_load(struct cel_activation *activation, uint32_t slot);
 
-/* A `by_reference` argument as a value: the slot loaded, or what was evaluated; VALUE_ABSENT where there is none. */
+/*
+ * A `by_reference` argument as a value: the slot loaded, or what was evaluated; VALUE_ABSENT where
+ * there is none.
+ */
 struct value cel_argument(struct cel_activation *activation, struct value argument);
-struct value cel_error(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+struct value cel_error(struct arena *arena, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* Lists and maps of whatever rep. */
 uint32_t cel_size(struct value list_or_map);
 struct value cel_at(struct cel_activation *activation, struct value list, uint32_t index);
-void cel_entry(struct cel_activation *activation, struct value map, uint32_t index, struct value *key, struct value *value);
-struct value cel_find(struct cel_activation *activation, struct value map, struct value key); /* VALUE_ABSENT */
+void cel_entry(struct cel_activation *activation, struct value map, uint32_t index,
+               struct value *key, struct value *value);
+
+/* VALUE_ABSENT where there is none. */
+struct value cel_find(struct cel_activation *activation, struct value map, struct value key);
 
 /* With a bound of its own, CEL_STEPS_MAX: false where that is hit. */
 bool cel_equal(struct cel_activation *activation, struct value a, struct value b);
 
 /*
- * As JSON, as `eval` prints it: timestamp and duration as text, uint as digits, NaN and infinities as text, bytes as base64, a type
- * as its name. False (and null written) where a value in it is an error, or where it would be longer than CEL_OUTPUT_MAX.
+ * As JSON, as `eval` prints it: timestamp and duration as text, uint as digits, NaN and infinities
+ * as text, bytes as base64, a type as its name. False (and null written) where a value in it is an
+ * error, or where it would be longer than CEL_OUTPUT_MAX.
  */
 bool cel_to_json(struct cel_activation *activation, struct value value, struct buf *out);
 
 /*
- * As msgpack, for a signal's data: timestamps and durations as integer ms, uint as uint, bytes as bin, a type as its name. False (and nil
- * written) where a value in it is an error, deeper than 32 levels, or where it would be longer than CEL_OUTPUT_MAX.
+ * As msgpack, for a signal's data: timestamps and durations as integer ms, uint as uint, bytes as
+ * bin, a type as its name. False (and nil written) where a value in it is an error, deeper than 32
+ * levels, or where it would be longer than CEL_OUTPUT_MAX.
  */
 bool cel_to_msgpack(struct cel_activation *activation, struct value value, struct buf *out);
 #endif

@@ -216,8 +216,8 @@ static bool check_path(struct checker *checker, struct cel_node *node)
     char message[256] = "";
     if (!path_of(node, &path) || find_local(checker, path.nodes[0]))
         return false;
-    if (!find_type(&path, &binding) &&
-        !checker->host->resolve(checker->host->self, path.segments, path.count, &binding, message)) {
+    if (!find_type(&path, &binding) && !checker->host->resolve(checker->host->self, path.segments,
+                                                               path.count, &binding, message)) {
         unknown_name(checker, node, &path, binding.consumed, message);
         return true;
     }
@@ -494,7 +494,10 @@ static void check_builtin(struct checker *checker, struct cel_node *node,
     node->type = (uint8_t)builtin->result;
 }
 
-/* The first argument as a whole slot, or, where the function allows it, as a path that is evaluated. */
+/*
+ * The first argument as a whole slot, or, where the function allows it, as a path that is
+ * evaluated.
+ */
 static void check_reference(struct checker *checker, struct cel_node *node)
 {
     const struct cel_function *function = node->function;

@@ -46,7 +46,7 @@ static struct value int_of_text(struct cel_activation *activation, struct value 
     }
     if (!parse_digits(text, (uint64_t)INT64_MAX + negative, &magnitude))
         return cel_fail(activation, "the text '%.*s' is no int",
-                         from.size > 64 ? 64 : (int)from.size, from.s);
+                        from.size > 64 ? 64 : (int)from.size, from.s);
     return value_int((int64_t)(negative ? 0 - magnitude : magnitude));
 }
 
@@ -81,7 +81,7 @@ static struct value to_uint(struct cel_activation *activation, const struct valu
         return parse_digits(value_text(from), UINT64_MAX, &u)
                    ? uint_of(u)
                    : cel_fail(activation, "the text '%.*s' is no uint",
-                               from.size > 64 ? 64 : (int)from.size, from.s);
+                              from.size > 64 ? 64 : (int)from.size, from.s);
     if (from.kind == VALUE_INT)
         return from.i < 0 ? out_of_range("uint") : uint_of((uint64_t)from.i);
     if (from.kind == VALUE_DOUBLE)
@@ -104,7 +104,7 @@ static struct value to_double(struct cel_activation *activation, const struct va
     if (cel_literal_double(value_text(from), &d))
         return value_double(d);
     return cel_fail(activation, "the text '%.*s' is no double",
-                     from.size > 64 ? 64 : (int)from.size, from.s);
+                    from.size > 64 ? 64 : (int)from.size, from.s);
 }
 
 /* ---- bool ---- */
@@ -124,8 +124,8 @@ static struct value to_bool(struct cel_activation *activation, const struct valu
     for (size_t i = 0; i < sizeof(no) / sizeof(no[0]); i++)
         if (slice_is(value_text(from), no[i]))
             return value_bool(false);
-    return cel_fail(activation, "the text '%.*s' is no bool",
-                     from.size > 64 ? 64 : (int)from.size, from.s);
+    return cel_fail(activation, "the text '%.*s' is no bool", from.size > 64 ? 64 : (int)from.size,
+                    from.s);
 }
 
 /* ---- text ---- */
@@ -211,8 +211,8 @@ static struct value to_timestamp(struct cel_activation *activation, const struct
     if (datetime_parse(value_text(from), &seconds, &nanos))
         return cel_timestamp(seconds, nanos);
     return cel_fail(activation,
-                     "the text '%.*s' is no timestamp; one looks like 2026-01-05T10:00:00Z",
-                     from.size > 64 ? 64 : (int)from.size, from.s);
+                    "the text '%.*s' is no timestamp; one looks like 2026-01-05T10:00:00Z",
+                    from.size > 64 ? 64 : (int)from.size, from.s);
 }
 
 static struct value to_duration(struct cel_activation *activation, const struct value *arguments,
@@ -225,7 +225,7 @@ static struct value to_duration(struct cel_activation *activation, const struct 
     if (cel_duration_parse(value_text(from), &duration))
         return duration;
     return cel_fail(activation, "the text '%.*s' is no duration; one looks like 1h30m",
-                     from.size > 64 ? 64 : (int)from.size, from.s);
+                    from.size > 64 ? 64 : (int)from.size, from.s);
 }
 
 #define TEXT   CEL_BIT(CEL_STRING)

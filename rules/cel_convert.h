@@ -8,7 +8,9 @@
 
 #include "core/value.h"
 
-/* The shortest text that reads back the same; "NaN", "Infinity", "-Infinity". Returns the length. */
+/*
+ * The shortest text that reads back the same; "NaN", "Infinity", "-Infinity". Returns the length.
+ */
 int cel_double_format(double value, char out[40]);
 
 /* Null, bool, numbers, timestamp and duration; 0 of all else. Returns the length. */

@@ -1,6 +1,6 @@
 /*
- * From the tree to instructions. What the tree points to dies with its arena, so everything that the program
- * keeps is copied into its one block at the end.
+ * From the tree to instructions. What the tree points to dies with its arena, so everything that
+ * the program keeps is copied into its one block at the end.
  */
 #include <stdlib.h>
 
@@ -335,7 +335,8 @@ static void emit_loop(struct emitter *emitter, const struct cel_node *node)
 {
     emit(emitter, node->kids[0]);
     uint32_t open = add_code(emitter, CODE_LOOP_OPEN, node->slot, 0);
-    code_at(emitter, open)->macro = (uint16_t)(node->macro | (node->has_two ? CEL_LOOP_HAS_TWO : 0));
+    code_at(emitter, open)->macro =
+        (uint16_t)(node->macro | (node->has_two ? CEL_LOOP_HAS_TWO : 0));
     pop(emitter, 1);
     if (node->slot + 1 > emitter->loop_count)
         emitter->loop_count = node->slot + 1;
@@ -501,8 +502,7 @@ static struct cel_program *pack(const struct emitter *emitter)
 {
     size_t size = rounded(sizeof(struct cel_program)) + array_size(&emitter->code) +
                   array_size(&emitter->constants) + array_size(&emitter->loads) +
-                  array_size(&emitter->calls) + array_size(&emitter->regexes) +
-                  texts_size(emitter);
+                  array_size(&emitter->calls) + array_size(&emitter->regexes) + texts_size(emitter);
     char *free_bytes = calloc(1, size);
     CHECK(free_bytes != NULL);
     struct cel_program *program = take(&free_bytes, sizeof(*program));

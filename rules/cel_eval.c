@@ -1,6 +1,6 @@
 /*
- * The stack machine. Errors are values: they flow through operators until && or || absorbs one, or the end is
- * reached, so that there is no second way out of an instruction.
+ * The stack machine. Errors are values: they flow through operators until && or || absorbs one, or
+ * the end is reached, so that there is no second way out of an instruction.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -86,7 +86,7 @@ static struct value refuse(struct machine *machine, const char *what, struct val
     if (value.kind == VALUE_ERROR)
         return value;
     return cel_fail(machine->activation, "no such overload: %s of %s", what,
-                     cel_type_name((enum cel_type)value.kind));
+                    cel_type_name((enum cel_type)value.kind));
 }
 
 /* ---- names ---- */
@@ -110,7 +110,7 @@ static struct value select_field(struct machine *machine, const struct cel_instr
     const struct value *constants = machine->program->constants;
     if (map.kind != VALUE_MAP)
         return refuse(machine, "a field", map);
-    struct value value = cel_find(machine->activation, map, constants[at->arg]);
+    struct value value = cel_find_within(machine->activation, map, constants[at->arg]);
     return value.kind == VALUE_ABSENT ? constants[at->arg + 1] : value;
 }
 
@@ -120,7 +120,7 @@ static struct value has_field(struct machine *machine, const struct cel_instruct
     if (map.kind != VALUE_MAP)
         return refuse(machine, "a field", map);
     struct value value =
-        cel_find(machine->activation, map, machine->program->constants[at->arg]);
+        cel_find_within(machine->activation, map, machine->program->constants[at->arg]);
     return value.kind == VALUE_ERROR ? value : value_bool(value.kind != VALUE_ABSENT);
 }
 
@@ -147,7 +147,7 @@ static struct value index_list(struct machine *machine, struct value list, struc
         return refuse(machine, "an index", index);
     struct value element = {0};
     if (index_of(index, &position))
-        element = cel_at(machine->activation, list, position);
+        element = cel_at_within(machine->activation, list, position);
     return element.kind == VALUE_ABSENT ? cel_error_literal("index out of range") : element;
 }
 
@@ -156,13 +156,13 @@ static struct value index_map(struct machine *machine, struct value map, struct 
     bool is_key = cel_is_number(key) || key.kind == VALUE_STRING || key.kind == VALUE_BOOL;
     if (!is_key)
         return refuse(machine, "a key", key);
-    struct value value = cel_find(machine->activation, map, key);
+    struct value value = cel_find_within(machine->activation, map, key);
     if (value.kind != VALUE_ABSENT)
         return value;
     if (key.kind != VALUE_STRING)
         return cel_error_literal("no such key");
-    return cel_fail(machine->activation, "no such key: %.*s",
-                     key.size > 200 ? 200 : (int)key.size, key.s);
+    return cel_fail(machine->activation, "no such key: %.*s", key.size > 200 ? 200 : (int)key.size,
+                    key.s);
 }
 
 static struct value index_container(struct machine *machine, struct value of, struct value index)
@@ -171,7 +171,10 @@ static struct value index_container(struct machine *machine, struct value of, st
         return index_list(machine, of, index);
     if (of.kind == VALUE_MAP && index.kind != VALUE_ERROR)
         return index_map(machine, of, index);
-    return refuse(machine, "an element", of.kind == VALUE_ERROR ? of : cel_is_container(of) ? index : of);
+    return refuse(machine, "an element",
+                  of.kind == VALUE_ERROR ? of
+                  : cel_is_container(of) ? index
+                                         : of);
 }
 
 /* ---- operators ---- */
@@ -299,8 +302,7 @@ static struct value loop_too_large(struct machine *machine)
 {
     if (machine->activation->steps_left == 0)
         return cel_too_many_steps();
-    return cel_fail(machine->activation, "a list or map of more than %u elements",
-                     CEL_LIST_MAX);
+    return cel_fail(machine->activation, "a list or map of more than %u elements", CEL_LIST_MAX);
 }
 
 /* VALUE_NULL, or the error for which there is no loop. */
@@ -431,7 +433,10 @@ static struct value loop_result(struct machine *machine, const struct loop *loop
 
 /* ---- the machine ---- */
 
-/* `top` is the last value; instructions take theirs from there and leave one. stack[0] is below the first. */
+/*
+ * `top` is the last value; instructions take theirs from there and leave one. stack[0] is below the
+ * first.
+ */
 static struct value run(struct machine *machine, struct value *stack)
 {
     const struct cel_instruction *code = machine->program->code;

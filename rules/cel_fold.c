@@ -165,7 +165,10 @@ static void fold_kids(struct folder *folder, struct cel_node *node, bool is_cert
         node->locals &= ~(1u << node->slot);
 }
 
-/* && and || and ?: and macros may absorb the errors of their parts, so these are tried all the same. */
+/*
+ * && and || and ?: and macros may absorb the errors of their parts, so these are tried all the
+ * same.
+ */
 static bool may_absorb(const struct cel_node *node)
 {
     return node->kind == NODE_AND || node->kind == NODE_OR || node->kind == NODE_TERNARY ||

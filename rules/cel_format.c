@@ -28,7 +28,15 @@ static struct value refuse(struct formatter *formatter, char clause, const char 
     if (value.kind == VALUE_ERROR)
         return value;
     return cel_fail(formatter->activation, "%%%c is for %s, not for %s", clause, takes,
-                     cel_type_name((enum cel_type)value.kind));
+                    cel_type_name((enum cel_type)value.kind));
+}
+
+/* For one element, before it is written. */
+static bool pay(struct formatter *formatter, struct value value)
+{
+    bool is_text = value.kind == VALUE_STRING || value.kind == VALUE_BYTES;
+    return cel_spend(formatter->activation, 1 + (is_text ? value.size >> 6 : 0)) &&
+           formatter->out->size <= CEL_STRING_MAX;
 }
 
 /* ---- %s ---- */
@@ -110,7 +118,7 @@ static struct value add_string(struct formatter *formatter, struct value value)
     char text[40];
     if (value.kind == VALUE_ERROR)
         return value;
-    if (formatter->out->size > CEL_STRING_MAX || !cel_spend(formatter->activation, 1))
+    if (!pay(formatter, value))
         return cel_error_literal("the formatted text is too long");
     if (value.kind == VALUE_BYTES && !utf8_valid(value_text(value)))
         return cel_error_literal("the bytes are not valid UTF-8");
@@ -182,6 +190,8 @@ static struct value add_hex(struct formatter *formatter, char clause, struct val
     }
     if (value.kind != VALUE_STRING && value.kind != VALUE_BYTES)
         return refuse(formatter, clause, "whole numbers, texts and bytes", value);
+    if (!pay(formatter, value))
+        return cel_error_literal("the formatted text is too long");
     for (uint32_t i = 0; i < value.size; i++) {
         unsigned char c = (unsigned char)value.s[i];
         buf_add_char(formatter->out, digits[c >> 4]);
@@ -195,8 +205,8 @@ static struct value add_bits(struct formatter *formatter, char clause, struct va
     if (clause == 'b' && value.kind == VALUE_BOOL)
         value = value_int(value.b);
     if (!is_whole(value))
-        return refuse(formatter, clause, clause == 'b' ? "whole numbers and bools" : "whole numbers",
-                      value);
+        return refuse(formatter, clause,
+                      clause == 'b' ? "whole numbers and bools" : "whole numbers", value);
     add_digits(formatter->out, value, clause == 'b' ? 1 : 3, "01234567");
     return done();
 }
@@ -224,8 +234,8 @@ static struct value add_clause(struct formatter *formatter, char clause, int pre
         return cel_error_literal("a clause is one of %s %d %f %e %b %x %X %o %%");
     if (formatter->used >= cel_size(formatter->list))
         return cel_fail(activation, "index %u out of range: the list has too few elements",
-                         formatter->used);
-    struct value value = cel_at(activation, formatter->list, formatter->used++);
+                        formatter->used);
+    struct value value = cel_at_within(activation, formatter->list, formatter->used++);
     switch (clause) {
     case 's':
         return add_string(formatter, value);

@@ -1,6 +1,6 @@
 /*
- * rules/cel_format.h - "%s has %d".format([...]): the clauses %s %d %f %e %b %x %X %o %%, of %f and %e with a
- * precision such as %.2f.
+ * rules/cel_format.h - "%s has %d".format([...]): the clauses %s %d %f %e %b %x %X %o %%, of %f and
+ * %e with a precision such as %.2f.
  */
 #ifndef RULES_CEL_FORMAT_H
 #define RULES_CEL_FORMAT_H

@@ -1,8 +1,9 @@
 /*
- * rules/cel_functions.h - the functions of CEL and of its `math` and `strings` extensions, as tables.
+ * rules/cel_functions.h - the functions of CEL and of its `math` and `strings` extensions, as
+ * tables.
  *
- * Who evaluates a call checks the kinds of its arguments against `takes` first, so that a function need
- * not: see cel_call_builtin().
+ * Who evaluates a call checks the kinds of its arguments against `takes` first, so that a function
+ * need not: see cel_call_builtin().
  */
 #ifndef RULES_CEL_FUNCTIONS_H
 #define RULES_CEL_FUNCTIONS_H
@@ -12,9 +13,9 @@
 #include "rules/cel.h"
 
 /* Sets of types, for `takes`. */
-#define CEL_BIT(type)  (1u << (type))
-#define CEL_ANY        0x1ffeu /* all but absent and error */
-#define CEL_NUMBERS    (CEL_BIT(CEL_INT) | CEL_BIT(CEL_UINT) | CEL_BIT(CEL_DOUBLE))
+#define CEL_BIT(type) (1u << (type))
+#define CEL_ANY       0x1ffeu /* all but absent and error */
+#define CEL_NUMBERS   (CEL_BIT(CEL_INT) | CEL_BIT(CEL_UINT) | CEL_BIT(CEL_DOUBLE))
 
 enum cel_style {
     CEL_GLOBAL, /* size(x) */
@@ -41,7 +42,10 @@ struct cel_builtins {
 extern const struct cel_builtins cel_core_builtins, cel_conversion_builtins, cel_time_builtins,
     cel_string_builtins, cel_math_builtins;
 
-/* A name may be there twice, with other numbers of arguments. NULL: none; *name_known says whether the name exists. */
+/*
+ * A name may be there twice, with other numbers of arguments. NULL: none; *name_known says whether
+ * the name exists.
+ */
 const struct cel_builtin *cel_builtin_find(enum cel_style style, struct slice name, uint32_t count,
                                            bool *name_known);
 
@@ -59,12 +63,15 @@ struct value cel_call_builtin(const struct cel_builtin *builtin, struct cel_acti
 struct value cel_refuse_arguments(struct cel_activation *activation, const char *name,
                                   const struct value *arguments, uint32_t count);
 
-/* The name of a type or of a value's kind as messages and type() give it: "int", "google.protobuf.Timestamp". */
+/*
+ * The name of a type or of a value's kind as messages and type() give it: "int",
+ * "google.protobuf.Timestamp".
+ */
 const char *cel_type_name(enum cel_type type);
 
 /*
- * Pays for work that grows with data, so that no function is a way around CEL_STEPS_MAX. False: nothing
- * is left; the caller returns cel_too_many_steps().
+ * Pays for work that grows with data, so that no function is a way around CEL_STEPS_MAX. False:
+ * nothing is left; the caller returns cel_too_many_steps().
  */
 bool cel_spend(struct cel_activation *activation, uint64_t steps);
 struct value cel_too_many_steps(void);

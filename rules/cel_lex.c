@@ -122,7 +122,8 @@ static bool is_triple(const struct cel_lexer *lexer, uint32_t pos, char quote)
 
 static struct cel_token unclosed(struct cel_lexer *lexer, const char *quotes)
 {
-    cel_report(lexer->report, lexer->pos, "the text that begins here is not closed with %s", quotes);
+    cel_report(lexer->report, lexer->pos, "the text that begins here is not closed with %s",
+               quotes);
     return take_bad(lexer);
 }
 

@@ -213,10 +213,8 @@ static struct slice between_quotes(struct slice token, bool *raw)
     *raw = false;
     for (; token.data[0] != '"' && token.data[0] != '\''; token.data++, token.size--)
         *raw |= (token.data[0] | 0x20) == 'r';
-    size_t quotes = token.size >= 6 && token.data[1] == token.data[0] &&
-                            token.data[2] == token.data[0]
-                        ? 3
-                        : 1;
+    size_t quotes =
+        token.size >= 6 && token.data[1] == token.data[0] && token.data[2] == token.data[0] ? 3 : 1;
     return (struct slice){token.data + quotes, token.size - 2 * quotes};
 }
 
@@ -240,7 +238,8 @@ static bool read_text(const struct cel_token *token, struct arena *arena, struct
                       struct value *value)
 {
     bool raw;
-    struct text text = {.in = between_quotes(token->text, &raw), .bytes = token->kind == TOKEN_BYTES};
+    struct text text = {.in = between_quotes(token->text, &raw),
+                        .bytes = token->kind == TOKEN_BYTES};
     uint32_t offset = token->offset + (uint32_t)(text.in.data - token->text.data);
     /* No escape is shorter than what it stands for. */
     text.out = arena_alloc(arena, text.in.size + 1);

@@ -14,8 +14,8 @@ bool cel_literal_read(const struct cel_token *token, bool negative, struct arena
                       struct cel_report *report, struct value *value);
 
 /*
- * A decimal number as conversions read it: an optional sign, then digits, a point and an exponent, or
- * `NaN`, `Inf`, `Infinity` in any case. False where it is none, or too large for a double.
+ * A decimal number as conversions read it: an optional sign, then digits, a point and an exponent,
+ * or `NaN`, `Inf`, `Infinity` in any case. False where it is none, or too large for a double.
  */
 bool cel_literal_double(struct slice text, double *value);
 #endif

@@ -100,9 +100,7 @@ static struct value math_sqrt(struct cel_activation *activation, const struct va
     (void)activation;
     (void)count;
     struct value of = arguments[0];
-    double d = of.kind == VALUE_INT    ? (double)of.i
-               : of.kind == VALUE_UINT ? (double)of.u
-                                       : of.d;
+    double d = of.kind == VALUE_INT ? (double)of.i : of.kind == VALUE_UINT ? (double)of.u : of.d;
     return value_double(sqrt(d));
 }
 

@@ -8,10 +8,9 @@
 #include "rules/cel_value.h"
 
 static const char *const texts[] = {
-    [CEL_ADD] = "+",         [CEL_SUBTRACT] = "-",      [CEL_MULTIPLY] = "*",
-    [CEL_DIVIDE] = "/",      [CEL_MODULO] = "%",        [CEL_EQUAL] = "==",
-    [CEL_NOT_EQUAL] = "!=",  [CEL_LESS] = "<",          [CEL_LESS_EQUAL] = "<=",
-    [CEL_GREATER] = ">",     [CEL_GREATER_EQUAL] = ">=", [CEL_IN] = "in",
+    [CEL_ADD] = "+",         [CEL_SUBTRACT] = "-", [CEL_MULTIPLY] = "*",       [CEL_DIVIDE] = "/",
+    [CEL_MODULO] = "%",      [CEL_EQUAL] = "==",   [CEL_NOT_EQUAL] = "!=",     [CEL_LESS] = "<",
+    [CEL_LESS_EQUAL] = "<=", [CEL_GREATER] = ">",  [CEL_GREATER_EQUAL] = ">=", [CEL_IN] = "in",
     [CEL_NOT] = "!",         [CEL_NEGATE] = "-",
 };
 
@@ -194,28 +193,28 @@ static struct value equate(struct cel_activation *activation, enum cel_operator 
     return value_bool(cel_equal_within(activation, a, b) == (op == CEL_EQUAL));
 }
 
+/* Paid for as far as it was looked through, so that what is found early is cheap. */
 static struct value is_in_list(struct cel_activation *activation, struct value a, struct value list)
 {
     struct cel_iter iter;
     struct value index, element;
+    bool found = false;
     cel_iter_open(&iter, activation, list);
-    if (!cel_spend(activation, iter.count))
-        return cel_too_many_steps();
-    while (cel_iter_next(&iter, activation, &index, &element))
-        if (cel_equal_within(activation, element, a))
-            return value_bool(true);
-    return value_bool(false);
+    while (!found && activation->steps_left > 0 &&
+           cel_iter_next(&iter, activation, &index, &element))
+        found = cel_equal_within(activation, element, a);
+    return cel_spend(activation, iter.index) ? value_bool(found) : cel_too_many_steps();
 }
 
 /* The same for a list that lies in memory, such as a constant one. */
-static struct value is_in_items(struct cel_activation *activation, struct value a, struct value list)
+static struct value is_in_items(struct cel_activation *activation, struct value a,
+                                struct value list)
 {
-    if (!cel_spend(activation, list.size))
-        return cel_too_many_steps();
-    for (uint32_t i = 0; i < list.size; i++)
-        if (cel_equal_within(activation, list.items[i], a))
-            return value_bool(true);
-    return value_bool(false);
+    uint32_t i = 0;
+    while (i < list.size && activation->steps_left > 0 &&
+           !cel_equal_within(activation, list.items[i], a))
+        i++;
+    return cel_spend(activation, i) ? value_bool(i < list.size) : cel_too_many_steps();
 }
 
 static struct value is_in(struct cel_activation *activation, struct value a, struct value b)
@@ -226,7 +225,8 @@ static struct value is_in(struct cel_activation *activation, struct value a, str
         return is_in_items(activation, a, b);
     if (b.kind == VALUE_LIST)
         return is_in_list(activation, a, b);
-    return value_bool(cel_find(activation, b, a).kind != VALUE_ABSENT);
+    struct value found = cel_find_within(activation, b, a);
+    return found.kind == VALUE_ERROR ? found : value_bool(found.kind != VALUE_ABSENT);
 }
 
 /* ---- unary ---- */
@@ -326,7 +326,8 @@ static bool are_comparable(enum cel_operator op, enum cel_type a, enum cel_type 
     if (for_equality)
         return a == b;
     enum cel_type known = a == CEL_DYN ? b : a;
-    bool has_order = known != CEL_NULL && known != CEL_LIST && known != CEL_MAP && known != CEL_TYPE;
+    bool has_order =
+        known != CEL_NULL && known != CEL_LIST && known != CEL_MAP && known != CEL_TYPE;
     return (a == b || a == CEL_DYN || b == CEL_DYN) && has_order;
 }
 
@@ -358,7 +359,8 @@ static const char *advice(enum cel_operator op, enum cel_type a, enum cel_type b
     if (op == CEL_MODULO && has_double)
         return ": '%' is for whole numbers; convert by int(...)";
     if (is_number_type(a) && is_number_type(b))
-        return has_double ? ": convert one by double(...)" : ": convert one by int(...) or uint(...)";
+        return has_double ? ": convert one by double(...)"
+                          : ": convert one by int(...) or uint(...)";
     if (op == CEL_ADD && (a == CEL_STRING || b == CEL_STRING))
         return ": convert to text by string(...)";
     return "";

@@ -26,7 +26,9 @@ enum cel_operator {
 /* As it is written. */
 const char *cel_operator_text(enum cel_operator op);
 
-/* Errors among the operands are passed on, the first one first. Of NOT and NEGATE `b` is ignored. */
+/*
+ * Errors among the operands are passed on, the first one first. Of NOT and NEGATE `b` is ignored.
+ */
 struct value cel_operate(struct cel_activation *activation, enum cel_operator op, struct value a,
                          struct value b);
 

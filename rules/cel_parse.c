@@ -333,8 +333,8 @@ static struct cel_node *parse_literal(struct parser *parser, bool negative)
 static bool is_reserved(struct slice name)
 {
     static const char *const words[] = {
-        "as",     "break", "const",  "continue",  "else",    "for", "function", "if",   "import",
-        "let",    "loop",  "package", "namespace", "return", "var", "void",     "while", "in",
+        "as",  "break", "const",   "continue",  "else",   "for", "function", "if",    "import",
+        "let", "loop",  "package", "namespace", "return", "var", "void",     "while", "in",
     };
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
         if (slice_is(name, words[i]))
@@ -502,13 +502,15 @@ static struct cel_node *parse_unary(struct parser *parser)
     return node;
 }
 
-/* The operator at the next token if it binds as tightly as `level`: 0 relation, 1 sum, 2 product. */
+/*
+ * The operator at the next token if it binds as tightly as `level`: 0 relation, 1 sum, 2 product.
+ */
 static bool at_operator(const struct parser *parser, int level, enum cel_operator *op)
 {
     static const int levels[] = {
-        [CEL_ADD] = 1,        [CEL_SUBTRACT] = 1,      [CEL_MULTIPLY] = 2, [CEL_DIVIDE] = 2,
-        [CEL_MODULO] = 2,     [CEL_EQUAL] = 0,         [CEL_NOT_EQUAL] = 0, [CEL_LESS] = 0,
-        [CEL_LESS_EQUAL] = 0, [CEL_GREATER] = 0,       [CEL_GREATER_EQUAL] = 0, [CEL_IN] = 0,
+        [CEL_ADD] = 1,        [CEL_SUBTRACT] = 1, [CEL_MULTIPLY] = 2,      [CEL_DIVIDE] = 2,
+        [CEL_MODULO] = 2,     [CEL_EQUAL] = 0,    [CEL_NOT_EQUAL] = 0,     [CEL_LESS] = 0,
+        [CEL_LESS_EQUAL] = 0, [CEL_GREATER] = 0,  [CEL_GREATER_EQUAL] = 0, [CEL_IN] = 0,
     };
     if (parser->token.kind != TOKEN_SIGN && !at_word(parser, "in"))
         return false;
@@ -534,7 +536,9 @@ static struct cel_node *parse_binary(struct parser *parser, int level)
     return left;
 }
 
-/* && and || are associative, errors too: a chain becomes a balanced tree, so that it may be long. */
+/*
+ * && and || are associative, errors too: a chain becomes a balanced tree, so that it may be long.
+ */
 static struct cel_node *balance(struct parser *parser, enum cel_node_kind kind, struct nodes *terms,
                                 uint32_t first, uint32_t count, const uint32_t *offsets)
 {

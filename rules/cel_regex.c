@@ -9,12 +9,12 @@
 #include "rules/cel_functions.h"
 
 /*
- * What PCRE2 counts is calls of its match(); each may run over the whole text without counting (`[^x]*`). So a
- * match of n bytes pays for its limit of calls, and for as many runs over the text.
+ * What PCRE2 counts is calls of its match(); each may run over the whole text without counting
+ * (`[^x]*`). So a match of n bytes pays for its limit of calls, and for as many runs over the text.
  */
-#define CALLS_PER_STEP 8
-#define BYTES_PER_STEP 1024
-#define CALLS_MAX      (1u << 20)
+#define CALLS_PER_STEP   8
+#define BYTES_PER_STEP   1024
+#define CALLS_MAX        (1u << 20)
 #define TRIES_BEFORE_DFA 2
 #define DFA_WORKSPACE    1000 /* ints */
 #define DFA_DEPTH_MAX    200  /* it goes into lookaround and recursion on the C stack */
@@ -96,9 +96,9 @@ static bool is_answer(int result)
 }
 
 /*
- * PCRE2 does not say how much it did, only that it was too much. So the limit begins small and grows, and each try is
- * paid for. A pattern that goes on backtracking is given to the other matcher, and only where that can't read it
- * (backreferences) goes on up to the bound.
+ * PCRE2 does not say how much it did, only that it was too much. So the limit begins small and
+ * grows, and each try is paid for. A pattern that goes on backtracking is given to the other
+ * matcher, and only where that can't read it (backreferences) goes on up to the bound.
  */
 static int match_paid(struct match *match)
 {

@@ -1,9 +1,10 @@
 /*
  * rules/cel_regex.h - matches(): PCRE2 with its work bounded.
  *
- * Patterns are those of RE2, as far as PCRE2 reads them alike: no match across line ends by `.`, `$` only at the
- * end, any part of the text may match. What PCRE2 can beyond that (backreferences, lookaround) costs steps: a
- * backtracking match is stopped when it has used up what the evaluation has left, so that none can hang a worker.
+ * Patterns are those of RE2, as far as PCRE2 reads them alike: no match across line ends by `.`,
+ * `$` only at the end, any part of the text may match. What PCRE2 can beyond that (backreferences,
+ * lookaround) costs steps: a backtracking match is stopped when it has used up what the evaluation
+ * has left, so that none can hang a worker.
  *
  * A compiled pattern is immutable: any thread may match with it.
  */

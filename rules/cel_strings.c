@@ -12,20 +12,19 @@ static struct value out_of_range(struct cel_activation *activation, int64_t inde
     return cel_fail(activation, "index out of range: %lld", (long long)index);
 }
 
+/* What has been made in vain is paid for too. */
 static struct value too_long(struct cel_activation *activation)
 {
+    cel_spend(activation, CEL_STRING_MAX >> 6);
     return cel_fail(activation, "a text of more than %u bytes", CEL_STRING_MAX);
-}
-
-/* Pays for looking at a whole text. */
-static bool pay(struct cel_activation *activation, struct value text)
-{
-    return cel_spend(activation, text.size >> 6);
 }
 
 /* ---- positions ---- */
 
-/* The byte where character `index` begins; the size for the one behind the last. False: beyond that. */
+/*
+ * The byte where character `index` begins; the size for the one behind the last. False: beyond
+ * that.
+ */
 static bool byte_of(struct slice text, int64_t index, size_t *byte)
 {
     *byte = 0;
@@ -55,8 +54,6 @@ static struct value char_at(struct cel_activation *activation, const struct valu
     (void)count;
     struct slice text = value_text(arguments[0]);
     size_t start, end;
-    if (!pay(activation, arguments[0]))
-        return cel_too_many_steps();
     if (!byte_of(text, arguments[1].i, &start))
         return out_of_range(activation, arguments[1].i);
     end = start;
@@ -70,8 +67,6 @@ static struct value substring(struct cel_activation *activation, const struct va
 {
     struct slice text = value_text(arguments[0]);
     size_t start, end = text.size;
-    if (!pay(activation, arguments[0]))
-        return cel_too_many_steps();
     if (!byte_of(text, arguments[1].i, &start))
         return out_of_range(activation, arguments[1].i);
     if (count == 3 && !byte_of(text, arguments[2].i, &end))
@@ -88,8 +83,6 @@ static struct value index_of(struct cel_activation *activation, const struct val
 {
     struct slice text = value_text(arguments[0]), part = value_text(arguments[1]);
     size_t start = 0;
-    if (!pay(activation, arguments[0]))
-        return cel_too_many_steps();
     if (count == 3 && !byte_of(text, arguments[2].i, &start))
         return out_of_range(activation, arguments[2].i);
     if (part.size == 0)
@@ -130,8 +123,6 @@ static struct value last_index_of(struct cel_activation *activation, const struc
 static struct value map_ascii(struct cel_activation *activation, struct value text, char first,
                               char last, int distance)
 {
-    if (!pay(activation, text))
-        return cel_too_many_steps();
     char *out = arena_alloc(activation->arena, text.size);
     for (uint32_t i = 0; i < text.size; i++) {
         char c = text.s[i];
@@ -159,8 +150,6 @@ static struct value reverse(struct cel_activation *activation, const struct valu
 {
     (void)count;
     struct slice text = value_text(arguments[0]);
-    if (!pay(activation, arguments[0]))
-        return cel_too_many_steps();
     char *out = arena_alloc(activation->arena, text.size);
     for (size_t start = 0, end = 0; start < text.size; start = end) {
         utf8_next(text, &end);
@@ -180,11 +169,10 @@ static bool is_space(uint32_t c)
 static struct value trim(struct cel_activation *activation, const struct value *arguments,
                          uint32_t count)
 {
+    (void)activation;
     (void)count;
     struct slice text = value_text(arguments[0]);
     size_t first = text.size, last = 0, next;
-    if (!pay(activation, arguments[0]))
-        return cel_too_many_steps();
     for (size_t pos = 0; pos < text.size; pos = next) {
         next = pos;
         if (is_space(utf8_next(text, &next)))
@@ -198,7 +186,10 @@ static struct value trim(struct cel_activation *activation, const struct value *
 
 /* ---- replace, split, join ---- */
 
-/* Where `part` is found from `pos` on; an empty one is found before each character and at the end. False: nowhere. */
+/*
+ * Where `part` is found from `pos` on; an empty one is found before each character and at the end.
+ * False: nowhere.
+ */
 static bool find_from(struct slice text, struct slice part, size_t pos, size_t *found)
 {
     if (part.size == 0) {
@@ -249,11 +240,8 @@ static struct value replace(struct cel_activation *activation, const struct valu
     struct text out = {.arena = activation->arena};
     int64_t left = count == 4 ? arguments[3].i : -1;
     size_t pos = 0, found;
-    if (!pay(activation, arguments[0]))
-        return cel_too_many_steps();
     for (; left != 0 && find_from(text, part, pos, &found); left--) {
-        if (!text_add(&out, between(text, pos, found)) ||
-            !text_add(&out, value_text(arguments[2])))
+        if (!text_add(&out, between(text, pos, found)) || !text_add(&out, value_text(arguments[2])))
             return too_long(activation);
         pos = found + part.size;
         if (part.size > 0)
@@ -269,7 +257,10 @@ static struct value replace(struct cel_activation *activation, const struct valu
     return text_value(activation, &out);
 }
 
-/* The end of the piece that begins at `pos`, and where the next one begins; false: it is the last one. */
+/*
+ * The end of the piece that begins at `pos`, and where the next one begins; false: it is the last
+ * one.
+ */
 static bool next_piece(struct slice text, struct slice separator, size_t pos, size_t *end,
                        size_t *next)
 {
@@ -302,10 +293,12 @@ static struct value split(struct cel_activation *activation, const struct value 
     int64_t limit = count == 3 ? arguments[2].i : -1;
     if (limit == 0 || (text.size == 0 && separator.size == 0))
         return cel_list_of(NULL, 0);
+    if (!cel_spend(activation, text.size >> 4))
+        return cel_too_many_steps();
     uint32_t pieces = count_pieces(text, separator, limit);
     if (pieces > CEL_LIST_MAX)
         return cel_fail(activation, "a list of more than %u elements", CEL_LIST_MAX);
-    if (!cel_spend(activation, pieces + (text.size >> 6)))
+    if (!cel_spend(activation, pieces))
         return cel_too_many_steps();
     struct value *items = cel_new_items(activation, pieces);
     size_t pos = 0, end, next;

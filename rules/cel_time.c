@@ -44,8 +44,8 @@ static struct value checked_duration(struct value duration)
     static const struct value least = {.size = 145224192, .i = -9223372037};
     static const struct value greatest = {.size = 854775807, .i = 9223372036};
     bool too_short = duration.i < least.i || (duration.i == least.i && duration.size < least.size);
-    bool too_long = duration.i > greatest.i ||
-                    (duration.i == greatest.i && duration.size > greatest.size);
+    bool too_long =
+        duration.i > greatest.i || (duration.i == greatest.i && duration.size > greatest.size);
     if (too_short || too_long)
         return cel_error_literal("the duration is longer than 292 years");
     return duration;
@@ -164,8 +164,8 @@ bool cel_duration_parse(struct slice text, struct value *duration)
     if (negative)
         total = -total;
     nanos seconds = total / NANOS_PER_SECOND; /* towards zero; the rest has the same sign */
-    *duration = checked_duration(time_of(VALUE_DURATION, (int64_t)seconds,
-                                         (int64_t)(total - seconds * NANOS_PER_SECOND)));
+    *duration = checked_duration(
+        time_of(VALUE_DURATION, (int64_t)seconds, (int64_t)(total - seconds * NANOS_PER_SECOND)));
     return duration->kind != VALUE_ERROR;
 }
 
@@ -227,16 +227,19 @@ static int64_t civil_field(struct datetime_civil civil, enum field field)
     return 0;
 }
 
-/* A zone may move a time of the year 1 or 9999 out of the calendar by hours: the civil date is still right. */
-static struct value timestamp_field(struct cel_activation *activation, const struct value *arguments,
-                                    uint32_t count, enum field field)
+/*
+ * A zone may move a time of the year 1 or 9999 out of the calendar by hours: the civil date is
+ * still right.
+ */
+static struct value timestamp_field(struct cel_activation *activation,
+                                    const struct value *arguments, uint32_t count, enum field field)
 {
     int64_t seconds = arguments[0].i;
     struct cel_zone_ref zone;
     if (count == 2) {
         if (!cel_zone_find(value_text(arguments[1]), &zone))
             return cel_fail(activation, "no time zone '%.*s'",
-                             arguments[1].size > 64 ? 64 : (int)arguments[1].size, arguments[1].s);
+                            arguments[1].size > 64 ? 64 : (int)arguments[1].size, arguments[1].s);
         seconds += cel_zone_offset(zone, seconds);
     }
     return value_int(civil_field(datetime_civil_from_seconds(seconds), field));
@@ -311,7 +314,10 @@ static struct value get_seconds(struct cel_activation *activation, const struct 
     return timestamp_field(activation, arguments, count, FIELD_SECONDS);
 }
 
-/* Of a timestamp and of a duration the milliseconds of its second, 0 to 999, as the language's definition has it. */
+/*
+ * Of a timestamp and of a duration the milliseconds of its second, 0 to 999, as the language's
+ * definition has it.
+ */
 static struct value get_milliseconds(struct cel_activation *activation,
                                      const struct value *arguments, uint32_t count)
 {
@@ -325,8 +331,8 @@ static struct value get_milliseconds(struct cel_activation *activation,
     return milliseconds.kind == VALUE_ERROR ? milliseconds : value_int(milliseconds.i % 1000);
 }
 
-#define TIME (CEL_BIT(CEL_TIMESTAMP) | CEL_BIT(CEL_DURATION))
-#define ZONE CEL_BIT(CEL_STRING)
+#define TIME  (CEL_BIT(CEL_TIMESTAMP) | CEL_BIT(CEL_DURATION))
+#define ZONE  CEL_BIT(CEL_STRING)
 #define STAMP CEL_BIT(CEL_TIMESTAMP)
 
 static const struct cel_builtin items[] = {

@@ -1,8 +1,8 @@
 /*
  * rules/cel_time.h - timestamps and durations.
  *
- * A timestamp lies in the years 1 to 9999. A duration is at most as many nanoseconds as an int64 holds (292 years), as in the
- * reference. What leaves these ranges is an error.
+ * A timestamp lies in the years 1 to 9999. A duration is at most as many nanoseconds as an int64
+ * holds (292 years), as in the reference. What leaves these ranges is an error.
  */
 #ifndef RULES_CEL_TIME_H
 #define RULES_CEL_TIME_H

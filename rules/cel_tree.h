@@ -13,16 +13,16 @@
 #include "rules/cel_operators.h"
 #include "rules/cel_report.h"
 
-#define CEL_HEIGHT_MAX 1000 /* levels of a tree: a chain such as a + b + c nests without brackets */
+#define CEL_HEIGHT_MAX    1000 /* levels of a tree: a + b + c nests without brackets */
 #define CEL_ARGUMENTS_MAX 64
-#define CEL_LOOPS_MAX 32 /* macros within each other's bodies: bits of `locals` */
+#define CEL_LOOPS_MAX     32 /* macros within each other's bodies: bits of `locals` */
 
 enum cel_node_kind {
-    NODE_LITERAL, /* constant */
-    NODE_NAME,    /* text; until the checker finds what it stands for */
-    NODE_SELECT,  /* kids[0].text */
-    NODE_HAS,     /* has(kids[0].text) */
-    NODE_INDEX,   /* kids[0][kids[1]] */
+    NODE_LITERAL,  /* constant */
+    NODE_NAME,     /* text; until the checker finds what it stands for */
+    NODE_SELECT,   /* kids[0].text */
+    NODE_HAS,      /* has(kids[0].text) */
+    NODE_INDEX,    /* kids[0][kids[1]] */
     NODE_OPERATOR, /* kids[0] op kids[1], or op kids[0] */
     NODE_AND,
     NODE_OR,
@@ -34,7 +34,7 @@ enum cel_node_kind {
     NODE_LOOP, /* a macro over kids[0]; the other kids are what is evaluated for each element */
 
     /* what the checker makes of names and calls */
-    NODE_LOAD,  /* slot */
+    NODE_LOAD, /* slot */
     NODE_HAS_LOAD,
     NODE_LOCAL, /* a macro's variable: slot is the loop, op 0 the first one, 1 the second */
     NODE_BUILTIN,
@@ -46,9 +46,9 @@ enum cel_macro {
     MACRO_ALL,
     MACRO_EXISTS,
     MACRO_EXISTS_ONE,
-    MACRO_FILTER,       /* kids[1]: predicate */
-    MACRO_MAP,          /* kids[1]: predicate or NULL, kids[2]: element; also transformList */
-    MACRO_TRANSFORM_MAP, /* the same, kids[2] the value */
+    MACRO_FILTER,          /* kids[1]: predicate */
+    MACRO_MAP,             /* kids[1]: predicate or NULL, kids[2]: element; also transformList */
+    MACRO_TRANSFORM_MAP,   /* the same, kids[2] the value */
     MACRO_TRANSFORM_ENTRY, /* the same, kids[2] a map of entries */
 };
 
@@ -57,12 +57,12 @@ struct cel_node {
     uint8_t op;   /* enum cel_operator; of a local which of the two */
     uint8_t type; /* enum cel_type, set by the checker */
     uint8_t macro;
-    bool is_absolute;   /* a name with a leading dot: no macro's variable */
-    bool has_two;       /* a macro with two variables */
-    bool by_reference;  /* of a host call: kids[0] is a whole slot, not loaded */
-    bool is_dynamic;    /* depends on the host: not folded */
-    bool is_broken;     /* a constant part that is an error: not folded either */
-    bool is_reported;   /* which a person has been told of */
+    bool is_absolute;  /* a name with a leading dot: no macro's variable */
+    bool has_two;      /* a macro with two variables */
+    bool by_reference; /* of a host call: kids[0] is a whole slot, not loaded */
+    bool is_dynamic;   /* depends on the host: not folded */
+    bool is_broken;    /* a constant part that is an error: not folded either */
+    bool is_reported;  /* which a person has been told of */
     uint16_t height;
     uint32_t offset;
     uint32_t slot;

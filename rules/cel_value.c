@@ -37,13 +37,12 @@ uint32_t cel_size(struct value container)
     return 0;
 }
 
-void cel_iter_open(struct cel_iter *iter, struct cel_activation *activation,
-                   struct value container)
+void cel_iter_open(struct cel_iter *iter, struct cel_activation *activation, struct value container)
 {
     iter->container = container;
     iter->index = 0;
     if (container.rep == VALUE_REP_RAW) {
-        cel_spend(activation, container.size >> 8);
+        cel_spend(activation, container.size >> 6);
         iter->count = open_raw(container, &iter->cursor);
     } else {
         iter->count = cel_size(container);
@@ -120,13 +119,14 @@ static struct value at_raw(struct value list, uint32_t index)
     return value_of_msgpack(element, raw_of_elements(list));
 }
 
-struct value cel_at(struct cel_activation *activation, struct value list, uint32_t index)
+struct value cel_at_within(struct cel_activation *activation, struct value list, uint32_t index)
 {
     switch ((enum value_rep)list.rep) {
     case VALUE_REP_ITEMS:
         return index < list.size ? list.items[index] : (struct value){0};
     case VALUE_REP_RAW:
-        cel_spend(activation, list.size >> 8);
+        if (!cel_spend(activation, list.size >> 6))
+            return cel_too_many_steps();
         return at_raw(list, index);
     case VALUE_REP_VIEW:
         if (index >= list.view->ops->count(list.view))
@@ -167,7 +167,8 @@ static struct value find_by_walk(struct cel_activation *activation, struct value
     struct cel_iter iter;
     struct value entry_key, entry, found = {0};
     cel_iter_open(&iter, activation, map);
-    cel_spend(activation, iter.count / 8);
+    if (!cel_spend(activation, iter.count / 8))
+        return cel_too_many_steps();
     while (cel_iter_next(&iter, activation, &entry_key, &entry))
         if (keys_equal(entry_key, key))
             found = entry;
@@ -183,7 +184,8 @@ static uint64_t key_price(struct value key)
 static struct value find_in_items(struct cel_activation *activation, struct value map,
                                   struct value key)
 {
-    cel_spend(activation, map.size / 8 + map.size * key_price(key));
+    if (!cel_spend(activation, map.size / 8 + map.size * key_price(key)))
+        return cel_too_many_steps();
     for (uint32_t i = 0; i < map.size; i++)
         if (keys_equal(map.items[2 * (size_t)i], key))
             return map.items[2 * (size_t)i + 1];
@@ -194,7 +196,8 @@ static struct value find_in_raw(struct cel_activation *activation, struct value 
                                 struct value key)
 {
     struct slice found;
-    cel_spend(activation, map.size >> 8);
+    if (!cel_spend(activation, map.size >> 6))
+        return cel_too_many_steps();
     if (key.kind != VALUE_STRING)
         return find_by_walk(activation, map, key);
     if (map.aux != VALUE_RAW_PLAIN && activation->select)
@@ -204,7 +207,7 @@ static struct value find_in_raw(struct cel_activation *activation, struct value 
     return value_of_msgpack(found, raw_of_elements(map));
 }
 
-struct value cel_find(struct cel_activation *activation, struct value map, struct value key)
+struct value cel_find_within(struct cel_activation *activation, struct value map, struct value key)
 {
     switch ((enum value_rep)map.rep) {
     case VALUE_REP_ITEMS:
@@ -351,7 +354,7 @@ static enum cel_order order_doubles(double a, double b)
 {
     if (isnan(a) || isnan(b))
         return CEL_ORDER_NONE;
-    return order_of(a < b, a > b);
+    return order_of(a<b, a> b);
 }
 
 /* As the reference does: exact outside of the integer's range, inside of it as doubles. */
@@ -377,7 +380,7 @@ static enum cel_order order_int_uint(int64_t a, uint64_t b)
 {
     if (a < 0)
         return CEL_ORDER_LESS;
-    return order_of((uint64_t)a < b, (uint64_t)a > b);
+    return order_of((uint64_t)a<b, (uint64_t)a> b);
 }
 
 static enum cel_order reverse(enum cel_order order)
@@ -401,13 +404,13 @@ static enum cel_order order_times(struct value a, struct value b)
 {
     if (a.i != b.i)
         return order_of(a.i < b.i, true);
-    return order_of(a.size < b.size, a.size > b.size);
+    return order_of(a.size<b.size, a.size> b.size);
 }
 
 static enum cel_order order_text(struct value a, struct value b)
 {
     int order = slice_compare(value_text(a), value_text(b));
-    return order_of(order < 0, order > 0);
+    return order_of(order<0, order> 0);
 }
 
 enum cel_order cel_order(struct value a, struct value b)
@@ -419,13 +422,13 @@ enum cel_order cel_order(struct value a, struct value b)
     }
     switch ((enum value_kind)a.kind) {
     case VALUE_INT:
-        return order_of(a.i < b.i, a.i > b.i);
+        return order_of(a.i<b.i, a.i> b.i);
     case VALUE_UINT:
-        return order_of(a.u < b.u, a.u > b.u);
+        return order_of(a.u<b.u, a.u> b.u);
     case VALUE_DOUBLE:
         return order_doubles(a.d, b.d);
     case VALUE_BOOL:
-        return order_of(a.b < b.b, a.b > b.b);
+        return order_of(a.b<b.b, a.b> b.b);
     case VALUE_STRING:
     case VALUE_BYTES:
         return order_text(a, b);
@@ -466,7 +469,7 @@ static bool maps_equal(struct cel_activation *activation, struct value a, struct
     if (iter.count != cel_size(b) || !cel_spend(activation, iter.count))
         return false;
     while (cel_iter_next(&iter, activation, &key, &value)) {
-        struct value other = cel_find(activation, b, key);
+        struct value other = cel_find_within(activation, b, key);
         if (other.kind == VALUE_ABSENT || !cel_equal_within(activation, value, other))
             return false;
     }
@@ -515,6 +518,8 @@ bool cel_equal_within(struct cel_activation *activation, struct value a, struct 
     return false;
 }
 
+/* ---- for who is no evaluation ---- */
+
 bool cel_equal(struct cel_activation *activation, struct value a, struct value b)
 {
     uint32_t steps_left = activation->steps_left;
@@ -522,4 +527,22 @@ bool cel_equal(struct cel_activation *activation, struct value a, struct value b
     bool equal = cel_equal_within(activation, a, b);
     activation->steps_left = steps_left;
     return equal;
+}
+
+struct value cel_find(struct cel_activation *activation, struct value map, struct value key)
+{
+    uint32_t steps_left = activation->steps_left;
+    activation->steps_left = CEL_STEPS_MAX;
+    struct value found = cel_find_within(activation, map, key);
+    activation->steps_left = steps_left;
+    return found;
+}
+
+struct value cel_at(struct cel_activation *activation, struct value list, uint32_t index)
+{
+    uint32_t steps_left = activation->steps_left;
+    activation->steps_left = CEL_STEPS_MAX;
+    struct value element = cel_at_within(activation, list, index);
+    activation->steps_left = steps_left;
+    return element;
 }

@@ -1,6 +1,6 @@
 /*
- * rules/cel_value.h - reading lists and maps of whatever representation, one element after another, and
- * comparing values.
+ * rules/cel_value.h - reading lists and maps of whatever representation, one element after another,
+ * and comparing values.
  *
  * Walking a RAW container moves a cursor over its msgpack, so that a loop over it is linear and
  * allocates nothing.
@@ -22,7 +22,10 @@ struct cel_iter {
     uint32_t count;
 };
 
-/* Of a list or a map. Pays for the bytes that will be walked over; the elements are paid for by who walks. */
+/*
+ * Of a list or a map. Pays for the bytes that will be walked over; the elements are paid for by who
+ * walks.
+ */
 void cel_iter_open(struct cel_iter *iter, struct cel_activation *activation,
                    struct value container);
 
@@ -35,18 +38,24 @@ struct value *cel_new_items(struct cel_activation *activation, uint32_t count);
 struct value cel_list_of(const struct value *items, uint32_t count);
 struct value cel_map_of(const struct value *items, uint32_t pairs);
 
-/* Elements and bytes of text in it, counted up to `limit`: what is shared counts as often as it is there. */
+/*
+ * Elements and bytes of text in it, counted up to `limit`: what is shared counts as often as it is
+ * there.
+ */
 uint64_t cel_weight(struct value value, uint64_t limit);
 
 /* A copy of which nothing borrows from elsewhere but views, which stay. */
 struct value cel_copy_value(struct arena *arena, struct value value);
 
-/* Copies the elements of a list behind `items`; returns how many. Room for cel_size(list) is the caller's. */
+/*
+ * Copies the elements of a list behind `items`; returns how many. Room for cel_size(list) is the
+ * caller's.
+ */
 uint32_t cel_copy_items(struct cel_activation *activation, struct value list, struct value *items);
 
 /*
- * An error value where a key has no type for a key, or where two are equal; else VALUE_NULL. `items` are
- * key, value, key, value...
+ * An error value where a key has no type for a key, or where two are equal; else VALUE_NULL.
+ * `items` are key, value, key, value...
  */
 struct value cel_check_keys(struct cel_activation *activation, const struct value *items,
                             uint32_t pairs);
@@ -55,11 +64,16 @@ enum cel_order {
     CEL_ORDER_LESS = -1,
     CEL_ORDER_EQUAL = 0,
     CEL_ORDER_GREATER = 1,
-    CEL_ORDER_NONE = 2,      /* NaN */
-    CEL_ORDER_REFUSED = 3,   /* of such types none comes before the other */
+    CEL_ORDER_NONE = 2,    /* NaN */
+    CEL_ORDER_REFUSED = 3, /* of such types none comes before the other */
 };
-/* cel_equal() within the steps that the evaluation has left; false where there are none. */
+/*
+ * cel_equal(), cel_find() and cel_at() within the steps that the evaluation has left: false or an
+ * error where there are none.
+ */
 bool cel_equal_within(struct cel_activation *activation, struct value a, struct value b);
+struct value cel_find_within(struct cel_activation *activation, struct value map, struct value key);
+struct value cel_at_within(struct cel_activation *activation, struct value list, uint32_t index);
 
 enum cel_order cel_order(struct value a, struct value b);
 

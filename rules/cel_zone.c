@@ -11,10 +11,10 @@
 #include "core/check.h"
 #include "rules/cel_zone_file.h"
 
-#define ZONES_FOLDER   "/usr/share/zoneinfo"
-#define ZONES_MAX      4096u
-#define FILE_SIZE_MAX  (256u << 10)
-#define NAME_SIZE_MAX  64
+#define ZONES_FOLDER  "/usr/share/zoneinfo"
+#define ZONES_MAX     4096u
+#define FILE_SIZE_MAX (256u << 10)
+#define NAME_SIZE_MAX 64
 
 struct entry {
     char *name;

@@ -1,10 +1,10 @@
 /*
  * rules/cel_zone.h - time zones: what the clock on the wall shows, and when it shows it.
  *
- * Zones come from the system's tz database, read by ourselves: libc's tzset() is one global state for all
- * threads. The list of names is made once; a zone's file is read when it is first asked for and never
- * changes or goes after that. So everything here may be called from any thread, and a name that comes
- * with an event costs no look at the disk unless there is such a zone.
+ * Zones come from the system's tz database, read by ourselves: libc's tzset() is one global state
+ * for all threads. The list of names is made once; a zone's file is read when it is first asked for
+ * and never changes or goes after that. So everything here may be called from any thread, and a
+ * name that comes with an event costs no look at the disk unless there is such a zone.
  */
 #ifndef RULES_CEL_ZONE_H
 #define RULES_CEL_ZONE_H
@@ -16,7 +16,10 @@
 
 struct cel_zone; /* immutable, lives as long as the process */
 
-/* A name of the tz database ("Asia/Bangkok", "UTC") or an offset ("+07:00", "-02:30", "07:00"). False: no such zone. */
+/*
+ * A name of the tz database ("Asia/Bangkok", "UTC") or an offset ("+07:00", "-02:30", "07:00").
+ * False: no such zone.
+ */
 struct cel_zone_ref {
     const struct cel_zone *zone; /* NULL: a fixed offset */
     int32_t offset_s;
@@ -27,8 +30,8 @@ bool cel_zone_find(struct slice name, struct cel_zone_ref *ref);
 int32_t cel_zone_offset(struct cel_zone_ref ref, int64_t utc_s);
 
 /*
- * The moment when the zone's clock shows `local_s` (seconds since 1970 as if it were UTC). What is shown twice
- * is the first time; what is skipped is as much later as is skipped.
+ * The moment when the zone's clock shows `local_s` (seconds since 1970 as if it were UTC). What is
+ * shown twice is the first time; what is skipped is as much later as is skipped.
  */
 int64_t cel_zone_to_utc(struct cel_zone_ref ref, int64_t local_s);
 #endif

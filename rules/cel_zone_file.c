@@ -198,8 +198,7 @@ static int32_t rule_offset(const struct rule *rule, int64_t utc_s)
     int year = datetime_civil_from_seconds(utc_s + rule->standard_s).year;
     int64_t start = change_of(&rule->start, year) - rule->standard_s;
     int64_t end = change_of(&rule->end, year) - rule->summer_s;
-    bool is_summer =
-        start < end ? utc_s >= start && utc_s < end : utc_s >= start || utc_s < end;
+    bool is_summer = start < end ? utc_s >= start && utc_s < end : utc_s >= start || utc_s < end;
     return is_summer ? rule->summer_s : rule->standard_s;
 }
 

@@ -1,6 +1,6 @@
 /*
- * rules/cel_zone_file.h - one TZif file (RFC 8536): the moments when a zone's clock is changed, and the rule for
- * those after the last of them.
+ * rules/cel_zone_file.h - one TZif file (RFC 8536): the moments when a zone's clock is changed, and
+ * the rule for those after the last of them.
  */
 #ifndef RULES_CEL_ZONE_FILE_H
 #define RULES_CEL_ZONE_FILE_H

@@ -1,8 +1,9 @@
 /*
- * CEL: any text compiles or is refused; what compiles is evaluated over an event that is any msgpack, and its value
- * written in both forms.
+ * CEL: any text compiles or is refused; what compiles is evaluated over an event that is any
+ * msgpack, and its value written in both forms.
  *
- * The input is a text, a NUL, and the event's properties. Bound early, as machines do, and late, as eval does.
+ * The input is a text, a NUL, and the event's properties. Bound early, as machines do, and late, as
+ * eval does.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -78,8 +79,11 @@ static void write_out(struct world *world, struct value value)
 
 static void run(struct slice text, struct slice properties, bool bind_late)
 {
-    static const struct cel_function get = {
-        .name = "get", .argument_count = 2, .call = call_get, .by_reference = true, .or_path = true};
+    static const struct cel_function get = {.name = "get",
+                                            .argument_count = 2,
+                                            .call = call_get,
+                                            .by_reference = true,
+                                            .or_path = true};
     const struct cel_host host = {
         .resolve = resolve, .functions = &get, .function_count = 1, .bind_late = bind_late};
     struct world world = {.activation.load = load, .properties = properties};

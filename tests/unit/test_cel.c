@@ -17,7 +17,15 @@
 
 /* ---- a host: an event, a cart ---- */
 
-enum slot { SLOT_TIME, SLOT_ENTERED, SLOT_NAME, SLOT_ITEMS, SLOT_COUNTER, SLOT_PROPERTIES, SLOT_RATING };
+enum slot {
+    SLOT_TIME,
+    SLOT_ENTERED,
+    SLOT_NAME,
+    SLOT_ITEMS,
+    SLOT_COUNTER,
+    SLOT_PROPERTIES,
+    SLOT_RATING
+};
 
 struct world {
     struct cel_activation activation; /* first, so that a load finds the rest */
@@ -49,8 +57,10 @@ static bool resolve(void *self, const struct slice *segments, uint32_t count,
         enum slot slot;
         enum cel_type type;
     } names[] = {
-        {"event", "time", SLOT_TIME, CEL_TIMESTAMP},   {"event", "name", SLOT_NAME, CEL_STRING},
-        {"context", "items", SLOT_ITEMS, CEL_LIST},    {"context", "seen", SLOT_COUNTER, CEL_MAP},
+        {"event", "time", SLOT_TIME, CEL_TIMESTAMP},
+        {"event", "name", SLOT_NAME, CEL_STRING},
+        {"context", "items", SLOT_ITEMS, CEL_LIST},
+        {"context", "seen", SLOT_COUNTER, CEL_MAP},
         {"event", "properties", SLOT_PROPERTIES, CEL_MAP},
     };
     (void)self;
@@ -62,13 +72,12 @@ static bool resolve(void *self, const struct slice *segments, uint32_t count,
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (!path_is(segments, count, names[i].first, names[i].second))
             continue;
-        *binding = (struct cel_binding){
-            .slot = names[i].slot, .consumed = 2, .type = names[i].type};
+        *binding =
+            (struct cel_binding){.slot = names[i].slot, .consumed = 2, .type = names[i].type};
         return true;
     }
     if (slice_is(segments[0], "entered")) {
-        *binding =
-            (struct cel_binding){.slot = SLOT_ENTERED, .consumed = 1, .type = CEL_TIMESTAMP};
+        *binding = (struct cel_binding){.slot = SLOT_ENTERED, .consumed = 1, .type = CEL_TIMESTAMP};
         return true;
     }
     if (path_is(segments, count, "constants", "zone")) {
@@ -89,8 +98,8 @@ static struct value call_get(struct cel_activation *activation, const struct val
 {
     (void)count;
     struct value value = cel_argument(activation, arguments[0]);
-    bool absent = value.kind == VALUE_ABSENT || value.kind == VALUE_NULL ||
-                  value.kind == VALUE_ERROR;
+    bool absent =
+        value.kind == VALUE_ABSENT || value.kind == VALUE_NULL || value.kind == VALUE_ERROR;
     return absent ? arguments[1] : value;
 }
 
@@ -115,13 +124,20 @@ static struct value call_twice(struct cel_activation *activation, const struct v
 
 static const struct cel_function functions[] = {
     {.name = "get", .argument_count = 2, .call = call_get, .by_reference = true, .or_path = true},
-    {.name = "touched", .argument_count = 1, .call = call_touched, .result = CEL_INT,
+    {.name = "touched",
+     .argument_count = 1,
+     .call = call_touched,
+     .result = CEL_INT,
      .by_reference = true},
-    {.name = "twice", .argument_count = 1, .call = call_twice, .result = CEL_INT,
+    {.name = "twice",
+     .argument_count = 1,
+     .call = call_twice,
+     .result = CEL_INT,
      .arguments = {CEL_INT}},
 };
 
-static const struct cel_host host = {.resolve = resolve, .functions = functions, .function_count = 3};
+static const struct cel_host host = {
+    .resolve = resolve, .functions = functions, .function_count = 3};
 
 static void world_init(struct world *world)
 {
@@ -156,7 +172,8 @@ static bool eval_bool(struct world *world, const char *text)
 {
     struct value value = eval_in(world, text);
     if (value.kind != VALUE_BOOL)
-        fail_msg("%s: kind %u: %.*s", text, value.kind, value.kind == VALUE_ERROR ? (int)value.size : 0,
+        fail_msg("%s: kind %u: %.*s", text, value.kind,
+                 value.kind == VALUE_ERROR ? (int)value.size : 0,
                  value.kind == VALUE_ERROR ? value.s : "");
     return value.b;
 }
@@ -237,7 +254,8 @@ static void test_raw_maps_are_read_where_they_lie(void **state)
     assert_true(eval_bool(&world, "event.properties.list[1] == 'two'"));
     assert_true(eval_bool(&world, "event.properties[7] == 'seven'"));
     assert_true(eval_bool(&world, "event.properties.at == timestamp('1970-01-01T00:00:01.5Z')"));
-    assert_true(eval_bool(&world, "size(event.properties) == 4 && size(event.properties.list) == 2"));
+    assert_true(
+        eval_bool(&world, "size(event.properties) == 4 && size(event.properties.list) == 2"));
     assert_true(eval_bool(&world, "'deep' in event.properties && !('x' in event.properties)"));
     assert_true(eval_bool(&world, "has(event.properties.deep) && !has(event.properties.nothing)"));
     assert_true(eval_bool(&world, "event.properties.list == [1, 'two']"));
@@ -355,9 +373,12 @@ static void test_references_are_not_loaded_and_paths_may_be_absent(void **state)
 static void test_a_guard_over_slots_allocates_nothing(void **state)
 {
     static const char *const guards[] = {
-        "get(event.properties.rating, 0.0) >= 4", "size(context.items) == 0",
-        "event.time < entered",                   "event.properties.rating > 3",
-        "event.name == 'x' || entered - event.time > duration('1h') && !has(event.properties.rating)",
+        "get(event.properties.rating, 0.0) >= 4",
+        "size(context.items) == 0",
+        "event.time < entered",
+        "event.properties.rating > 3",
+        "event.name == 'x' || entered - event.time > duration('1h') && "
+        "!has(event.properties.rating)",
         "event.name in ['a', 'b', 'order_completed']",
         "event.properties.deep.x > 4 ? true : false",
         "event.properties.list.exists(e, e == 'two')",
@@ -435,7 +456,8 @@ static const struct wrong wrongs[] = {
     {"math.sqr(2.0)", 5, "there is no function 'math.sqr'; did you mean 'math.sqrt'?"},
     {"touched(event.name + 'x')", 19,
      "the first argument of touched() must be a variable, such as context.items"},
-    {"get(1 + 2, 0)", 6, "the first argument of get() must be a path, such as event.properties.value"},
+    {"get(1 + 2, 0)", 6,
+     "the first argument of get() must be a path, such as event.properties.value"},
     /* types */
     {"1 + 'a'", 2, "'+' can't be applied to int and string: convert to text by string(...)"},
     {"1 + 1.5", 2, "'+' can't be applied to int and double: convert one by double(...)"},
@@ -595,7 +617,8 @@ static void test_and_and_or_absorb_errors_from_both_sides(void **state)
     assert_true(eval_bool(&world, "[1, 0].exists(x, 1 / x == 1)"));
     assert_true(eval_bool(&world, "[0, 1].exists(x, 1 / x == 1)"));
     assert_false(eval_bool(&world, "[0, 2].all(x, 1 / x == 1)"));
-    expect_error(&world, "event.properties.list.exists_one(x, x > 1)", "no such overload: string > int");
+    expect_error(&world, "event.properties.list.exists_one(x, x > 1)",
+                 "no such overload: string > int");
     world_fini(&world);
 }
 
@@ -637,7 +660,10 @@ static void test_no_expression_runs_for_long(void **state)
     world_fini(&world);
 }
 
-/* Constants as large as the language allows are made when they are needed, and none of this takes long to load. */
+/*
+ * Constants as large as the language allows are made when they are needed, and none of this takes
+ * long to load.
+ */
 static void test_constants_are_folded_within_bounds(void **state)
 {
     static const char *const large[] = {
@@ -662,8 +688,7 @@ static void refused(const char *text, size_t size, const char *message)
 {
     struct cel_problem problem;
     uint32_t count;
-    assert_null(
-        cel_compile((struct slice){text, size}, &host, CEL_DYN, &problem, 1, &count));
+    assert_null(cel_compile((struct slice){text, size}, &host, CEL_DYN, &problem, 1, &count));
     assert_string_equal(problem.message, message);
 }
 
@@ -705,11 +730,15 @@ static void test_long_chains_of_conditions_are_read(void **state)
     world_fini(&world);
 }
 
-/* Every beginning of an expression, and every byte of it changed: never a crash, always a program or a problem. */
+/*
+ * Every beginning of an expression, and every byte of it changed: never a crash, always a program
+ * or a problem.
+ */
 static void test_damaged_texts_are_refused_or_run(void **state)
 {
-    static const char whole[] = "get(event.properties.list[0].x, 0) >= 4 && [1, 2u].exists(x, x > 1.5) "
-                                "? {'a': b'\\x00'} : r\"\"\"x\"\"\".matches('a+(b|c)')";
+    static const char whole[] =
+        "get(event.properties.list[0].x, 0) >= 4 && [1, 2u].exists(x, x > 1.5) "
+        "? {'a': b'\\x00'} : r\"\"\"x\"\"\".matches('a+(b|c)')";
     struct world world;
     char text[sizeof(whole)];
     (void)state;
@@ -789,8 +818,8 @@ static void test_durations_are_read_and_written(void **state)
     for (size_t i = 0; i < sizeof(truths) / sizeof(truths[0]); i++)
         if (!eval_bool(&world, truths[i]))
             fail_msg("%s", truths[i]);
-    static const char *const wrong[] = {"",    "1",   "s",  "1 s",  "1x",  "1h-1m",
-                                        "--1s", ".s", "1.", "1e3s", "9999999999999999999s"};
+    static const char *const wrong[] = {
+        "", "1", "s", "1 s", "1x", "1h-1m", "--1s", ".s", "1.", "1e3s", "9999999999999999999s"};
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         world.slots[SLOT_NAME] = value_string(slice_of(wrong[i]));
         assert_int_equal(eval_in(&world, "duration(event.name)").kind, VALUE_ERROR);
@@ -848,7 +877,7 @@ static void test_values_as_msgpack(void **state)
     packs_as(&world, "event.properties.nothing", "null", false);
     world.slots[SLOT_ITEMS] = many_items();
     packs_as(&world, "context.items.map(x, context.items)", "null", false);
-    packs_as(&world, 
+    packs_as(&world,
              "context.items.map(x, event.name.replace('', event.name).replace('', event.name))",
              "null", false);
     char deep[128] = "";
@@ -858,7 +887,8 @@ static void test_values_as_msgpack(void **state)
     memset(deep, 0, sizeof(deep));
     memset(deep, '[', 32);
     memset(deep + 32, ']', 32);
-    packs_as(&world, deep, "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]", true);
+    packs_as(&world, deep, "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]",
+             true);
     world_fini(&world);
 }
 

@@ -1,8 +1,8 @@
 /*
  * The conformance vectors of the language's own project, each through compiler and evaluator.
  *
- * Those that fail are listed here and, with their reasons, in docs/cel.md: one that begins to pass, or another that
- * begins to fail, fails the test.
+ * Those that fail are listed here and, with their reasons, in docs/cel.md: one that begins to pass,
+ * or another that begins to fail, fails the test.
  */
 #include <jansson.h>
 #include <math.h>
