@@ -27,7 +27,7 @@
 #include "core/log.h"
 #include "engine/engine.h"
 
-#define TOPIC "bench.events"
+#define TOPIC   "bench.events"
 #define WAIT_MS 300000
 
 struct settings {
@@ -58,7 +58,8 @@ static double own_cpu(void)
 {
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
-    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) + (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
 /* User and system time of another process, from /proc/PID/stat; 0 where it is unknown. */
@@ -76,7 +77,8 @@ static double cpu_of(pid_t pid)
     fclose(file);
     text[size] = '\0';
     const char *rest = strrchr(text, ')'); /* the name may hold anything */
-    if (!rest || sscanf(rest + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) != 2)
+    if (!rest || sscanf(rest + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
+                        &system) != 2)
         return 0;
     return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
 }
@@ -93,8 +95,9 @@ static rd_kafka_t *open_bare(const char *brokers)
 {
     /* As source_kafka.c has them, so that only the work differs. */
     static const char *const names[][2] = {
-        {"enable.auto.commit", "false"}, {"auto.offset.reset", "earliest"}, {"queued.min.messages", "1000000"},
-        {"queued.max.messages.kbytes", "1048576"}, {"fetch.message.max.bytes", "4194304"}, {"socket.nagle.disable", "true"},
+        {"enable.auto.commit", "false"},        {"auto.offset.reset", "earliest"},
+        {"queued.min.messages", "1000000"},     {"queued.max.messages.kbytes", "1048576"},
+        {"fetch.message.max.bytes", "4194304"}, {"socket.nagle.disable", "true"},
     };
     char reason[256], group[64];
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
@@ -103,7 +106,8 @@ static rd_kafka_t *open_bare(const char *brokers)
     rd_kafka_conf_set(conf, "bootstrap.servers", brokers, reason, sizeof reason);
     rd_kafka_conf_set(conf, "group.id", group, reason, sizeof reason);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        CHECK(rd_kafka_conf_set(conf, names[i][0], names[i][1], reason, sizeof reason) == RD_KAFKA_CONF_OK);
+        CHECK(rd_kafka_conf_set(conf, names[i][0], names[i][1], reason, sizeof reason) ==
+              RD_KAFKA_CONF_OK);
     rd_kafka_t *consumer = rd_kafka_new(RD_KAFKA_CONSUMER, conf, reason, sizeof reason);
     CHECK(consumer);
     return consumer;
@@ -142,14 +146,15 @@ static int read_bare(const struct settings *settings)
 
 static void configuration(const struct settings *settings, char *text, size_t size)
 {
-    int written = snprintf(text, size,
-                           "kafka: { brokers: '%s', group: bench-%d, topics: [" TOPIC "] }\n"
-                           "redis: { url: '%s' }\n"
-                           "signals: { topics: { '*': bench.signals }, dead_letters: bench.dead-letters }\n"
-                           "watermark: { idle: 1h }\n"
-                           "instance: bench-%d\n"
-                           "workers: 1\n",
-                           settings->brokers, (int)getpid(), settings->redis, (int)getpid());
+    int written =
+        snprintf(text, size,
+                 "kafka: { brokers: '%s', group: bench-%d, topics: [" TOPIC "] }\n"
+                 "redis: { url: '%s' }\n"
+                 "signals: { topics: { '*': bench.signals }, dead_letters: bench.dead-letters }\n"
+                 "watermark: { idle: 1h }\n"
+                 "instance: bench-%d\n"
+                 "workers: 1\n",
+                 settings->brokers, (int)getpid(), settings->redis, (int)getpid());
     CHECK(written > 0 && (size_t)written < size);
 }
 
@@ -183,7 +188,8 @@ static int read_engine(const struct settings *settings)
         fprintf(stderr, "stagecoach-bench: %s\n", info.text);
         return 1;
     }
-    while ((totals.events < settings->events || totals.workers_settled < 1) && !engine_has_failed(engine)) {
+    while ((totals.events < settings->events || totals.workers_settled < 1) &&
+           !engine_has_failed(engine)) {
         nap_ms(began == 0 ? 1 : 5);
         engine_totals(engine, &totals);
         if (totals.events > 0 && began == 0) {
@@ -194,9 +200,11 @@ static int read_engine(const struct settings *settings)
     double cpu_s = own_cpu() - cpu, wall_s = seconds_now() - began;
     if (totals.events >= settings->events)
         printf("%.6f %.6f\n", cpu_s, wall_s);
-    fprintf(stderr, "  engine: %" PRIu64 " events, %" PRIu64 " signals, %" PRIu64 " customers, %" PRIu64 " transactions, %" PRIu64 " checkpoints, %" PRIu64
-                    " doubts\n",
-            totals.events, totals.signals, totals.customers, totals.epochs, totals.checkpoints, totals.doubts);
+    fprintf(stderr,
+            "  engine: %" PRIu64 " events, %" PRIu64 " signals, %" PRIu64 " customers, %" PRIu64
+            " transactions, %" PRIu64 " checkpoints, %" PRIu64 " doubts\n",
+            totals.events, totals.signals, totals.customers, totals.epochs, totals.checkpoints,
+            totals.doubts);
     fflush(stdout);
     return engine_finish(engine, &info) == ERR_NONE ? 0 : 1;
 }
@@ -225,7 +233,8 @@ static void start_redis(struct settings *settings)
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (!freopen("/dev/null", "w", stdout))
             _exit(126);
-        execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", path, "--save", "", "--appendonly", "no", "--dir", settings->folder, (char *)NULL);
+        execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", path, "--save", "",
+               "--appendonly", "no", "--dir", settings->folder, (char *)NULL);
         _exit(127);
     }
     for (int i = 0; i < 1000 && access(path, F_OK) != 0; i++)
@@ -238,7 +247,8 @@ static bool start_kafka(struct settings *settings)
 {
     static char address[128];
     char command[512], pid[32];
-    snprintf(command, sizeof command, "'%s/tests/support/kafka/kafka.sh' start '%s/kafka'", STAGECOACH_SOURCE_DIR, settings->folder);
+    snprintf(command, sizeof command, "'%s/tests/support/kafka/kafka.sh' start '%s/kafka'",
+             STAGECOACH_SOURCE_DIR, settings->folder);
     if (!run_shell(command, address, sizeof address))
         return false;
     settings->brokers = address;
@@ -264,7 +274,8 @@ static bool start_servers(struct settings *settings)
     start_redis(settings);
     if (start_kafka(settings))
         return true;
-    fprintf(stderr, "stagecoach-bench: no broker: tests/support/kafka/kafka.sh needs Java and Maven (scripts/install-deps.sh --test)\n");
+    fprintf(stderr, "stagecoach-bench: no broker: tests/support/kafka/kafka.sh needs Java and "
+                    "Maven (scripts/install-deps.sh --test)\n");
     return false;
 }
 
@@ -275,8 +286,9 @@ static void stop_servers(struct settings *settings)
         return;
     kill(settings->redis_pid, SIGKILL);
     waitpid(settings->redis_pid, NULL, 0);
-    snprintf(command, sizeof command, "'%s/tests/support/kafka/kafka.sh' kill '%s/kafka'; rm -rf '%s'", STAGECOACH_SOURCE_DIR, settings->folder,
-             settings->folder);
+    snprintf(command, sizeof command,
+             "'%s/tests/support/kafka/kafka.sh' kill '%s/kafka'; rm -rf '%s'",
+             STAGECOACH_SOURCE_DIR, settings->folder, settings->folder);
     run_shell(command, line, sizeof line);
 }
 
@@ -286,7 +298,8 @@ static bool create_topic(rd_kafka_t *producer, int32_t partitions)
 {
     char reason[256];
     rd_kafka_NewTopic_t *topic = rd_kafka_NewTopic_new(TOPIC, partitions, 1, reason, sizeof reason);
-    rd_kafka_NewTopic_set_config(topic, "retention.ms", "-1"); /* the events' times are what they are */
+    rd_kafka_NewTopic_set_config(topic, "retention.ms",
+                                 "-1"); /* the events' times are what they are */
     rd_kafka_queue_t *queue = rd_kafka_queue_new(producer);
     rd_kafka_CreateTopics(producer, &topic, 1, NULL, queue);
     rd_kafka_event_t *event = rd_kafka_queue_poll(queue, 30000);
@@ -305,9 +318,12 @@ static void produce(rd_kafka_t *producer, const struct settings *settings)
     struct shop_event event;
     for (uint64_t i = 0; i < settings->events; i++) {
         shop_next(shop, &event);
-        while (rd_kafka_producev(producer, RD_KAFKA_V_TOPIC(TOPIC), RD_KAFKA_V_KEY(event.customer.data, event.customer.size),
-                                 RD_KAFKA_V_VALUE((void *)(uintptr_t)event.message.data, event.message.size), RD_KAFKA_V_TIMESTAMP(event.time_ms),
-                                 RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END) == RD_KAFKA_RESP_ERR__QUEUE_FULL)
+        while (rd_kafka_producev(
+                   producer, RD_KAFKA_V_TOPIC(TOPIC),
+                   RD_KAFKA_V_KEY(event.customer.data, event.customer.size),
+                   RD_KAFKA_V_VALUE((void *)(uintptr_t)event.message.data, event.message.size),
+                   RD_KAFKA_V_TIMESTAMP(event.time_ms), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+                   RD_KAFKA_V_END) == RD_KAFKA_RESP_ERR__QUEUE_FULL)
             rd_kafka_poll(producer, 10);
         if (i % 10000 == 0)
             rd_kafka_poll(producer, 0);
@@ -318,14 +334,18 @@ static void produce(rd_kafka_t *producer, const struct settings *settings)
 static bool fill_topic(const struct settings *settings)
 {
     static const char *const names[][2] = {
-        {"compression.codec", "lz4"}, {"linger.ms", "50"}, {"partitioner", "murmur2_random"}, {"queue.buffering.max.messages", "1000000"},
+        {"compression.codec", "lz4"},
+        {"linger.ms", "50"},
+        {"partitioner", "murmur2_random"},
+        {"queue.buffering.max.messages", "1000000"},
     };
     char reason[256];
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
 
     rd_kafka_conf_set(conf, "bootstrap.servers", settings->brokers, reason, sizeof reason);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        CHECK(rd_kafka_conf_set(conf, names[i][0], names[i][1], reason, sizeof reason) == RD_KAFKA_CONF_OK);
+        CHECK(rd_kafka_conf_set(conf, names[i][0], names[i][1], reason, sizeof reason) ==
+              RD_KAFKA_CONF_OK);
     rd_kafka_t *producer = rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason, sizeof reason);
     CHECK(producer);
     bool filled = create_topic(producer, settings->partitions);
@@ -346,9 +366,11 @@ static bool run_child(const struct settings *settings, const char *mode, struct 
 
     CHECK(size > 0);
     self[size] = '\0';
-    snprintf(command, sizeof command, "'%s' kafka --child %s --brokers '%s' --redis '%s' --events %" PRIu64, self, mode, settings->brokers, settings->redis,
-             settings->events);
-    if (!run_shell(command, line, sizeof line) || sscanf(line, "%lf %lf", &measured->cpu_s, &measured->wall_s) != 2)
+    snprintf(command, sizeof command,
+             "'%s' kafka --child %s --brokers '%s' --redis '%s' --events %" PRIu64, self, mode,
+             settings->brokers, settings->redis, settings->events);
+    if (!run_shell(command, line, sizeof line) ||
+        sscanf(line, "%lf %lf", &measured->cpu_s, &measured->wall_s) != 2)
         return false;
     measured->kafka_cpu_s = cpu_of(settings->kafka_pid) - kafka;
     measured->redis_cpu_s = cpu_of(settings->redis_pid) - redis;
@@ -372,28 +394,40 @@ static struct figures figures_of(const struct settings *settings, const struct m
 {
     double millions = (double)settings->events / 1e6;
     return (struct figures){
-        .cpu_s_per_million = median_of(runs, settings->runs, offsetof(struct measured, cpu_s)) / millions,
-        .events_per_s = (double)settings->events / median_of(runs, settings->runs, offsetof(struct measured, wall_s)),
-        .kafka_cpu_s = median_of(runs, settings->runs, offsetof(struct measured, kafka_cpu_s)) / millions,
-        .redis_cpu_s = median_of(runs, settings->runs, offsetof(struct measured, redis_cpu_s)) / millions,
+        .cpu_s_per_million =
+            median_of(runs, settings->runs, offsetof(struct measured, cpu_s)) / millions,
+        .events_per_s = (double)settings->events /
+                        median_of(runs, settings->runs, offsetof(struct measured, wall_s)),
+        .kafka_cpu_s =
+            median_of(runs, settings->runs, offsetof(struct measured, kafka_cpu_s)) / millions,
+        .redis_cpu_s =
+            median_of(runs, settings->runs, offsetof(struct measured, redis_cpu_s)) / millions,
     };
 }
 
 static void add_figures(struct buf *json, const char *name, const struct figures *figures)
 {
-    buf_printf(json, "\"%s\":{\"cpu_s_per_million\":%.4f,\"events_per_s\":%.0f,\"broker_cpu_s_per_million\":%.4f,\"redis_cpu_s_per_million\":%.4f},", name,
-               figures->cpu_s_per_million, figures->events_per_s, figures->kafka_cpu_s, figures->redis_cpu_s);
+    buf_printf(json,
+               "\"%s\":{\"cpu_s_per_million\":%.4f,\"events_per_s\":%.0f,\"broker_cpu_s_per_"
+               "million\":%.4f,\"redis_cpu_s_per_million\":%.4f},",
+               name, figures->cpu_s_per_million, figures->events_per_s, figures->kafka_cpu_s,
+               figures->redis_cpu_s);
 }
 
-static void report(const struct settings *settings, const struct figures *bare, const struct figures *engine)
+static void report(const struct settings *settings, const struct figures *bare,
+                   const struct figures *engine)
 {
-    double cpu = engine->cpu_s_per_million / bare->cpu_s_per_million, throughput = engine->events_per_s / bare->events_per_s;
+    double cpu = engine->cpu_s_per_million / bare->cpu_s_per_million,
+           throughput = engine->events_per_s / bare->events_per_s;
     struct buf json;
 
     if (!settings->json) {
-        printf("bare        %.3f CPU s per million, %.0f events/s\n", bare->cpu_s_per_million, bare->events_per_s);
-        printf("stagecoach  %.3f CPU s per million, %.0f events/s (Redis %.3f, broker %.3f CPU s per million, apart)\n", engine->cpu_s_per_million,
-               engine->events_per_s, engine->redis_cpu_s, engine->kafka_cpu_s);
+        printf("bare        %.3f CPU s per million, %.0f events/s\n", bare->cpu_s_per_million,
+               bare->events_per_s);
+        printf("stagecoach  %.3f CPU s per million, %.0f events/s (Redis %.3f, broker %.3f CPU s "
+               "per million, apart)\n",
+               engine->cpu_s_per_million, engine->events_per_s, engine->redis_cpu_s,
+               engine->kafka_cpu_s);
         printf("ratio       cpu %.2f, throughput %.2f\n", cpu, throughput);
         return;
     }
@@ -401,8 +435,11 @@ static void report(const struct settings *settings, const struct figures *bare, 
     buf_add_char(&json, '{');
     add_figures(&json, "bare", bare);
     add_figures(&json, "stagecoach", engine);
-    buf_printf(&json, "\"ratio\":{\"cpu\":%.3f,\"throughput\":%.3f},\"events\":%" PRIu64 ",\"runs\":%d,\"partitions\":%d,\"workers\":1,\"customers\":%u,", cpu,
-               throughput, settings->events, settings->runs, (int)settings->partitions, settings->customers);
+    buf_printf(&json,
+               "\"ratio\":{\"cpu\":%.3f,\"throughput\":%.3f},\"events\":%" PRIu64
+               ",\"runs\":%d,\"partitions\":%d,\"workers\":1,\"customers\":%u,",
+               cpu, throughput, settings->events, settings->runs, (int)settings->partitions,
+               settings->customers);
     bench_add_machine(&json);
     buf_add_text(&json, "}\n");
     fwrite(json.data, 1, json.size, stdout);
@@ -413,9 +450,11 @@ static int measure(struct settings *settings)
 {
     struct measured bare[64], engine[64];
 
-    fprintf(stderr, "filling %s: %" PRIu64 " events over %d partitions\n", TOPIC, settings->events, (int)settings->partitions);
+    fprintf(stderr, "filling %s: %" PRIu64 " events over %d partitions\n", TOPIC, settings->events,
+            (int)settings->partitions);
     if (!fill_topic(settings)) {
-        fprintf(stderr, "stagecoach-bench: the topic " TOPIC " can't be filled (is it there already?)\n");
+        fprintf(stderr,
+                "stagecoach-bench: the topic " TOPIC " can't be filled (is it there already?)\n");
         return 1;
     }
     for (int i = 0; i < settings->runs; i++) {
@@ -431,9 +470,12 @@ static int measure(struct settings *settings)
 
 static int usage(FILE *out, int code)
 {
-    fprintf(out, "usage: stagecoach-bench kafka [--json] [--events N] [--partitions N] [--customers N] [--runs N]\n"
-                 "                              [--brokers HOST:PORT --redis URL]\n\n"
-                 "Without --brokers and --redis both are started for the run (Java and Maven needed).\n");
+    fprintf(
+        out,
+        "usage: stagecoach-bench kafka [--json] [--events N] [--partitions N] [--customers N] "
+        "[--runs N]\n"
+        "                              [--brokers HOST:PORT --redis URL]\n\n"
+        "Without --brokers and --redis both are started for the run (Java and Maven needed).\n");
     return code;
 }
 
@@ -441,9 +483,15 @@ int bench_kafka(int argc, char **argv)
 {
     struct settings settings = {.events = 2000000, .partitions = 6, .customers = 200000, .runs = 3};
     static const struct option options[] = {
-        {"json", no_argument, NULL, 'j'},          {"events", required_argument, NULL, 'e'},  {"partitions", required_argument, NULL, 'p'},
-        {"customers", required_argument, NULL, 'c'}, {"runs", required_argument, NULL, 'r'},    {"brokers", required_argument, NULL, 'b'},
-        {"redis", required_argument, NULL, 'R'},   {"child", required_argument, NULL, 'C'},   {"help", no_argument, NULL, 'h'},
+        {"json", no_argument, NULL, 'j'},
+        {"events", required_argument, NULL, 'e'},
+        {"partitions", required_argument, NULL, 'p'},
+        {"customers", required_argument, NULL, 'c'},
+        {"runs", required_argument, NULL, 'r'},
+        {"brokers", required_argument, NULL, 'b'},
+        {"redis", required_argument, NULL, 'R'},
+        {"child", required_argument, NULL, 'C'},
+        {"help", no_argument, NULL, 'h'},
         {0},
     };
     const char *child = NULL;
@@ -451,19 +499,38 @@ int bench_kafka(int argc, char **argv)
 
     while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
         switch (option) {
-        case 'j': settings.json = true; break;
-        case 'e': settings.events = strtoull(optarg, NULL, 10); break;
-        case 'p': settings.partitions = (int32_t)strtol(optarg, NULL, 10); break;
-        case 'c': settings.customers = (uint32_t)strtoul(optarg, NULL, 10); break;
-        case 'r': settings.runs = (int)strtol(optarg, NULL, 10); break;
-        case 'b': settings.brokers = optarg; break;
-        case 'R': settings.redis = optarg; break;
-        case 'C': child = optarg; break;
-        case 'h': return usage(stdout, 0);
-        default: return usage(stderr, 2);
+        case 'j':
+            settings.json = true;
+            break;
+        case 'e':
+            settings.events = strtoull(optarg, NULL, 10);
+            break;
+        case 'p':
+            settings.partitions = (int32_t)strtol(optarg, NULL, 10);
+            break;
+        case 'c':
+            settings.customers = (uint32_t)strtoul(optarg, NULL, 10);
+            break;
+        case 'r':
+            settings.runs = (int)strtol(optarg, NULL, 10);
+            break;
+        case 'b':
+            settings.brokers = optarg;
+            break;
+        case 'R':
+            settings.redis = optarg;
+            break;
+        case 'C':
+            child = optarg;
+            break;
+        case 'h':
+            return usage(stdout, 0);
+        default:
+            return usage(stderr, 2);
         }
     }
-    if (settings.events == 0 || settings.partitions < 1 || settings.customers == 0 || settings.runs < 1 || settings.runs > 64)
+    if (settings.events == 0 || settings.partitions < 1 || settings.customers == 0 ||
+        settings.runs < 1 || settings.runs > 64)
         return usage(stderr, 2);
     if (child)
         return strcmp(child, "bare") == 0 ? read_bare(&settings) : read_engine(&settings);

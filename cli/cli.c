@@ -37,7 +37,8 @@ int cli_wrong(const char *command, const char *format, ...)
 }
 
 /* `--name`, `--name=value` or `-x`. */
-static const struct cli_option *find(const struct cli_option *options, const char *word, const char **value)
+static const struct cli_option *find(const struct cli_option *options, const char *word,
+                                     const char **value)
 {
     *value = NULL;
     for (; options->name; options++) {
@@ -82,9 +83,14 @@ static int take(const char *command, const struct cli_option *option, const char
         *(const char **)option->target = value;
         return CLI_GO_ON;
     case CLI_COUNT:
-        return take_count(value, option->target) ? CLI_GO_ON : cli_wrong(command, "--%s %s: must be a whole number, 0 or more", option->name, value);
+        return take_count(value, option->target)
+                   ? CLI_GO_ON
+                   : cli_wrong(command, "--%s %s: must be a whole number, 0 or more", option->name,
+                               value);
     case CLI_FACTOR:
-        return take_factor(value, option->target) ? CLI_GO_ON : cli_wrong(command, "--%s %s: must be a number above 0", option->name, value);
+        return take_factor(value, option->target)
+                   ? CLI_GO_ON
+                   : cli_wrong(command, "--%s %s: must be a number above 0", option->name, value);
     case CLI_LIST:
         list_add(option->target, value);
         return CLI_GO_ON;
@@ -97,7 +103,8 @@ static bool is_option(const char *word)
     return word[0] == '-' && word[1] != '\0';
 }
 
-int cli_parse(int argc, char **argv, const struct cli_option *options, const char *help, struct cli_list *rest)
+int cli_parse(int argc, char **argv, const struct cli_option *options, const char *help,
+              struct cli_list *rest)
 {
     struct cli_list *open = NULL; /* a list option takes what follows */
 
@@ -197,7 +204,8 @@ void cli_progress(const char *format, ...)
     va_list arguments;
 
     clock_gettime(CLOCK_MONOTONIC, &now);
-    if (!isatty(STDERR_FILENO) || (now.tv_sec - last.tv_sec) * 10 + (now.tv_nsec - last.tv_nsec) / 100000000 < 1)
+    if (!isatty(STDERR_FILENO) ||
+        (now.tv_sec - last.tv_sec) * 10 + (now.tv_nsec - last.tv_nsec) / 100000000 < 1)
         return;
     last = now;
     progress_shown = true;

@@ -26,7 +26,7 @@ enum cli_kind {
     CLI_TEXT,   /* const char **, borrowed from argv */
     CLI_COUNT,  /* long long *: an integer, at least 0 */
     CLI_FACTOR, /* double *: more than 0 */
-    CLI_LIST,   /* struct cli_list *: may be repeated, and takes what follows it up to the next option */
+    CLI_LIST, /* struct cli_list *: may be repeated, and takes what follows it up to the next option */
 };
 
 struct cli_list {
@@ -48,7 +48,8 @@ struct cli_option {
  * Reads argv into the targets. CLI_GO_ON, or an exit code: 0 after `--help` (printed on stdout), 2 after a mistake (said on stderr). Words that belong
  * to no option go to `rest`, or are a mistake where it is NULL.
  */
-int cli_parse(int argc, char **argv, const struct cli_option *options, const char *help, struct cli_list *rest);
+int cli_parse(int argc, char **argv, const struct cli_option *options, const char *help,
+              struct cli_list *rest);
 
 /* `stagecoach COMMAND: message` and where to find help, on stderr. Returns 2. */
 int cli_wrong(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -12,17 +12,22 @@
 static const char help[] =
     "Usage: stagecoach backtest -c FILE --input FILE... --format NAME [--until TIME]\n"
     "\n"
-    "Runs the machines of the configuration over files: what they would have signalled. No Kafka, no Redis.\n"
+    "Runs the machines of the configuration over files: what they would have signalled. No Kafka, "
+    "no Redis.\n"
     "Signals go to stdout as JSON Lines, a summary to stderr.\n"
     "\n"
     "  -c, --config FILE   the configuration\n"
-    "  -i, --input FILE    a file of events; more may follow; `-` is standard input; .gz is read as it is\n"
-    "  -f, --format NAME   segment-jsonl, ga4-jsonl, msgpack, rees46-csv, retailrocket-csv, taobao-csv, otto-jsonl\n"
-    "      --until TIME    RFC 3339, such as 2026-01-05T10:00:00Z: events after it are left out, timers due by it fire;\n"
+    "  -i, --input FILE    a file of events; more may follow; `-` is standard input; .gz is read "
+    "as it is\n"
+    "  -f, --format NAME   segment-jsonl, ga4-jsonl, msgpack, rees46-csv, retailrocket-csv, "
+    "taobao-csv, otto-jsonl\n"
+    "      --until TIME    RFC 3339, such as 2026-01-05T10:00:00Z: events after it are left out, "
+    "timers due by it fire;\n"
     "                      without it the clock stops at the greatest event time\n"
     "  -h, --help          this text\n"
     "\n"
-    "Exit codes: 0 done (rows that can't be read are reported and counted), 1 a file can't be read, 2 wrong usage or configuration.\n";
+    "Exit codes: 0 done (rows that can't be read are reported and counted), 1 a file can't be "
+    "read, 2 wrong usage or configuration.\n";
 
 struct run {
     struct backtest *backtest;
@@ -51,8 +56,10 @@ static void print_signal(void *self, const struct signal *signal, struct slice i
     signal_encode(signal, SIGNAL_JSON, (struct slice){0}, &run->line);
     if (run->line.size > run->max_bytes) {
         run->oversize++;
-        fprintf(stderr, "%.*s: dead letter oversize_signal: %.*s has %zu bytes, signals.max_bytes is %zu\n", (int)id.size, id.data,
-                (int)signal->type.size, signal->type.data, run->line.size, run->max_bytes);
+        fprintf(stderr,
+                "%.*s: dead letter oversize_signal: %.*s has %zu bytes, signals.max_bytes is %zu\n",
+                (int)id.size, id.data, (int)signal->type.size, signal->type.data, run->line.size,
+                run->max_bytes);
         return;
     }
     count_type(run, signal->type);
@@ -70,7 +77,8 @@ static void take_row(struct run *run, const char *path, const struct reader_row 
     if (decoded.dead == EVENT_DEAD_NONE)
         return;
     run->dead_letters++;
-    fprintf(stderr, "%s:%lld: dead letter %s: %s\n", path, (long long)row->line, event_dead_code(decoded.dead), decoded.detail ? decoded.detail : "");
+    fprintf(stderr, "%s:%lld: dead letter %s: %s\n", path, (long long)row->line,
+            event_dead_code(decoded.dead), decoded.detail ? decoded.detail : "");
 }
 
 static void take_bad_row(struct run *run, const struct reader_row *row)
@@ -100,7 +108,8 @@ static int run_file(struct run *run, const char *path, const struct reader_forma
         return rc == ERR_CONFIG ? 2 : 1;
     }
     backtest_begin_file(run->backtest, base_name(path));
-    while (!cli_interrupted() && (result = reader_next(reader, &row, &info)) != READER_END && result != READER_FAILED) {
+    while (!cli_interrupted() && (result = reader_next(reader, &row, &info)) != READER_END &&
+           result != READER_FAILED) {
         if (result == READER_ROW)
             take_row(run, path, &row);
         else
@@ -144,24 +153,34 @@ static void print_summary(const struct run *run)
     struct slice type;
 
     backtest_totals(run->backtest, &totals);
-    fprintf(stderr, "\n%llu rows, %llu events, %llu customers, %llu signals, %llu dead letters\n", (unsigned long long)run->rows,
-            (unsigned long long)totals.events, (unsigned long long)totals.customers, (unsigned long long)(totals.signals - run->oversize),
+    fprintf(stderr, "\n%llu rows, %llu events, %llu customers, %llu signals, %llu dead letters\n",
+            (unsigned long long)run->rows, (unsigned long long)totals.events,
+            (unsigned long long)totals.customers,
+            (unsigned long long)(totals.signals - run->oversize),
             (unsigned long long)(run->dead_letters + run->oversize));
     print_span(&totals);
-    fprintf(stderr, "  late       %llu\n  duplicates %llu\n", (unsigned long long)totals.late, (unsigned long long)totals.duplicates);
+    fprintf(stderr, "  late       %llu\n  duplicates %llu\n", (unsigned long long)totals.late,
+            (unsigned long long)totals.duplicates);
     if (totals.left_out)
-        fprintf(stderr, "  left out   %llu events after --until\n", (unsigned long long)totals.left_out);
+        fprintf(stderr, "  left out   %llu events after --until\n",
+                (unsigned long long)totals.left_out);
     for (size_t i = 0; (type = rules_signal_type(run->project->rules, i)).size > 0; i++)
-        fprintf(stderr, "  signal     %-24.*s %llu\n", (int)type.size, type.data, (unsigned long long)run->by_type[i]);
+        fprintf(stderr, "  signal     %-24.*s %llu\n", (int)type.size, type.data,
+                (unsigned long long)run->by_type[i]);
     print_machines(run, &totals);
-    uint64_t errors = totals.rules->guard_errors + totals.rules->data_errors + totals.rules->action_errors;
+    uint64_t errors =
+        totals.rules->guard_errors + totals.rules->data_errors + totals.rules->action_errors;
     if (errors)
-        fprintf(stderr, "  rules that failed: guards %llu, data %llu, actions %llu; the latest at %s: %s\n",
-                (unsigned long long)totals.rules->guard_errors, (unsigned long long)totals.rules->data_errors,
-                (unsigned long long)totals.rules->action_errors, totals.rules->last_error_place ? totals.rules->last_error_place : "?",
+        fprintf(stderr,
+                "  rules that failed: guards %llu, data %llu, actions %llu; the latest at %s: %s\n",
+                (unsigned long long)totals.rules->guard_errors,
+                (unsigned long long)totals.rules->data_errors,
+                (unsigned long long)totals.rules->action_errors,
+                totals.rules->last_error_place ? totals.rules->last_error_place : "?",
                 totals.rules->last_error);
     if (totals.timers_left)
-        fprintf(stderr, "  timers left over for the next second %llu times\n", (unsigned long long)totals.timers_left);
+        fprintf(stderr, "  timers left over for the next second %llu times\n",
+                (unsigned long long)totals.timers_left);
 }
 
 static size_t type_count(const struct rules *rules)
@@ -172,7 +191,8 @@ static size_t type_count(const struct rules *rules)
     return count;
 }
 
-static int backtest(struct project *project, const struct reader_format *format, const char *const *inputs, size_t input_count, int64_t until_ms)
+static int backtest(struct project *project, const struct reader_format *format,
+                    const char *const *inputs, size_t input_count, int64_t until_ms)
 {
     struct run run = {.project = project, .max_bytes = (size_t)project->config->max_bytes};
     struct backtest_options options = {
@@ -207,8 +227,11 @@ int cmd_backtest(int argc, char **argv)
     const char *config = NULL, *format_name = NULL, *until = NULL;
     struct cli_list inputs = {0};
     const struct cli_option options[] = {
-        {"config", 'c', CLI_TEXT, &config}, {"input", 'i', CLI_LIST, &inputs}, {"format", 'f', CLI_TEXT, &format_name},
-        {"until", 0, CLI_TEXT, &until},     {0},
+        {"config", 'c', CLI_TEXT, &config},
+        {"input", 'i', CLI_LIST, &inputs},
+        {"format", 'f', CLI_TEXT, &format_name},
+        {"until", 0, CLI_TEXT, &until},
+        {0},
     };
     struct project project;
     int64_t until_ms = BACKTEST_NO_UNTIL;
@@ -222,9 +245,13 @@ int cmd_backtest(int argc, char **argv)
     if (!format)
         return cli_wrong(argv[0], "--format %s: there is %s", format_name, reader_format_names());
     if (until && !datetime_parse_ms(slice_of(until), &until_ms))
-        return cli_wrong(argv[0], "--until %s: must be a time with an offset, such as 2026-01-05T10:00:00Z", until);
+        return cli_wrong(argv[0],
+                         "--until %s: must be a time with an offset, such as 2026-01-05T10:00:00Z",
+                         until);
     cli_catch_signals();
-    rc = project_load_or_say(&project, config, format->schema) ? backtest(&project, format, inputs.items, inputs.count, until_ms) : 2;
+    rc = project_load_or_say(&project, config, format->schema)
+             ? backtest(&project, format, inputs.items, inputs.count, until_ms)
+             : 2;
     project_free(&project);
     cli_list_free(&inputs);
     return rc;

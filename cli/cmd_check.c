@@ -10,8 +10,10 @@ static const char help[] =
     "FILE:LINE:COLUMN: what is wrong, and what would be right - all of them in one run.\n"
     "\n"
     "  -c, --config FILE   the configuration\n"
-    "      --dot           prints the machines for Graphviz: `stagecoach check -c FILE --dot | dot -Tsvg`\n"
-    "      --effective     prints the configuration in force, with defaults and environment, secrets hidden\n"
+    "      --dot           prints the machines for Graphviz: `stagecoach check -c FILE --dot | dot "
+    "-Tsvg`\n"
+    "      --effective     prints the configuration in force, with defaults and environment, "
+    "secrets hidden\n"
     "  -h, --help          this text\n"
     "\n"
     "Exit codes: 0 all is well, 2 there are mistakes.\n";
@@ -19,10 +21,12 @@ static const char help[] =
 static void say_well(const struct project *project)
 {
     const struct layout *layout = rules_layout(project->rules);
-    printf("%s: ok: schema %.*s, %u machines:", project->config->path, (int)schema_name(project->schema).size, schema_name(project->schema).data,
+    printf("%s: ok: schema %.*s, %u machines:", project->config->path,
+           (int)schema_name(project->schema).size, schema_name(project->schema).data,
            layout->machine_count);
     for (uint32_t i = 0; i < layout->machine_count; i++)
-        printf("%s %.*s", i ? "," : "", (int)layout->machines[i].name.size, layout->machines[i].name.data);
+        printf("%s %.*s", i ? "," : "", (int)layout->machines[i].name.size,
+               layout->machines[i].name.data);
     printf("\n");
 }
 

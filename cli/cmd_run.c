@@ -14,7 +14,8 @@ static const char help[] =
     "\n"
     "Reads events from Kafka, drives the machines and publishes their signals, each exactly once.\n"
     "Ends on SIGTERM or SIGINT: drains, writes a last checkpoint and leaves the group.\n"
-    "SIGHUP loads the machines anew and puts them in force without a restart; with mistakes the old ones go on.\n"
+    "SIGHUP loads the machines anew and puts them in force without a restart; with mistakes the "
+    "old ones go on.\n"
     "\n"
     "  -c, --config FILE   the configuration; each key can be overridden by the environment:\n"
     "                      STAGECOACH_KAFKA_BROKERS, STAGECOACH_REDIS_URL, ...\n"
@@ -27,10 +28,13 @@ static void log_progress(const struct engine *engine, struct engine_totals *befo
     struct engine_totals now;
     engine_totals(engine, &now);
     log_info("progress",
-             "events=%llu events_per_s=%.0f signals=%llu customers=%llu partitions=%llu dead_letters=%llu duplicates=%llu late=%llu replayed=%llu doubts=%llu",
-             (unsigned long long)now.events, (double)(now.events - before->events) / seconds, (unsigned long long)now.signals,
-             (unsigned long long)now.customers, (unsigned long long)now.partitions, (unsigned long long)now.dead_letters,
-             (unsigned long long)now.duplicates, (unsigned long long)now.late, (unsigned long long)now.replayed, (unsigned long long)now.doubts);
+             "events=%llu events_per_s=%.0f signals=%llu customers=%llu partitions=%llu "
+             "dead_letters=%llu duplicates=%llu late=%llu replayed=%llu doubts=%llu",
+             (unsigned long long)now.events, (double)(now.events - before->events) / seconds,
+             (unsigned long long)now.signals, (unsigned long long)now.customers,
+             (unsigned long long)now.partitions, (unsigned long long)now.dead_letters,
+             (unsigned long long)now.duplicates, (unsigned long long)now.late,
+             (unsigned long long)now.replayed, (unsigned long long)now.doubts);
     *before = now;
 }
 
@@ -80,7 +84,8 @@ static int run(const struct project *project)
         fprintf(stderr, "stagecoach run: %s\n", info.text);
         return started == ERR_CONFIG ? 2 : cli_interrupted() ? 0 : 1;
     }
-    log_info("started", "group=%s brokers=%s workers=%lld", project->config->group, project->config->brokers, (long long)project->config->workers);
+    log_info("started", "group=%s brokers=%s workers=%lld", project->config->group,
+             project->config->brokers, (long long)project->config->workers);
     struct reload *reload = reload_new(project);
     watch(engine, project, reload);
     int rc = finish(engine);

@@ -14,7 +14,8 @@
 static rd_kafka_t *open_producer(struct demo_feed *feed)
 {
     static const char *const settings[][2] = {
-        {"compression.codec", "lz4"}, {"linger.ms", "5"}, {"partitioner", "murmur2_random"}, {"queue.buffering.max.messages", "200000"},
+        {"compression.codec", "lz4"},      {"linger.ms", "5"},
+        {"partitioner", "murmur2_random"}, {"queue.buffering.max.messages", "200000"},
         {"batch.num.messages", "10000"},
     };
     char reason[256];
@@ -22,7 +23,8 @@ static rd_kafka_t *open_producer(struct demo_feed *feed)
 
     rd_kafka_conf_set(conf, "bootstrap.servers", feed->brokers, reason, sizeof reason);
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
-        CHECK(rd_kafka_conf_set(conf, settings[i][0], settings[i][1], reason, sizeof reason) == RD_KAFKA_CONF_OK);
+        CHECK(rd_kafka_conf_set(conf, settings[i][0], settings[i][1], reason, sizeof reason) ==
+              RD_KAFKA_CONF_OK);
     rd_kafka_t *producer = rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason, sizeof reason);
     if (!producer) {
         rd_kafka_conf_destroy(conf);
@@ -41,9 +43,12 @@ static bool send_event(rd_kafka_t *producer, const struct shop_event *event)
 {
     rd_kafka_resp_err_t rc;
     do {
-        rc = rd_kafka_producev(producer, RD_KAFKA_V_TOPIC(DEMO_TOPIC), RD_KAFKA_V_KEY(event->customer.data, event->customer.size),
-                               RD_KAFKA_V_VALUE((void *)(uintptr_t)event->message.data, event->message.size),
-                               RD_KAFKA_V_TIMESTAMP(event->time_ms), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
+        rc = rd_kafka_producev(
+            producer, RD_KAFKA_V_TOPIC(DEMO_TOPIC),
+            RD_KAFKA_V_KEY(event->customer.data, event->customer.size),
+            RD_KAFKA_V_VALUE((void *)(uintptr_t)event->message.data, event->message.size),
+            RD_KAFKA_V_TIMESTAMP(event->time_ms), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+            RD_KAFKA_V_END);
         rd_kafka_poll(producer, rc == RD_KAFKA_RESP_ERR__QUEUE_FULL ? 10 : 0);
     } while (rc == RD_KAFKA_RESP_ERR__QUEUE_FULL);
     return rc == RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -52,7 +57,9 @@ static bool send_event(rd_kafka_t *producer, const struct shop_event *event)
 static void feed_all(struct demo_feed *feed, rd_kafka_t *producer)
 {
     /* Three weeks of a shop of 100,000 customers, so that orders are delivered, reviewed and repeated. */
-    struct shop_options options = {.seed = 2026, .customers = 100000, .products = 5000,
+    struct shop_options options = {.seed = 2026,
+                                   .customers = 100000,
+                                   .products = 5000,
                                    .events_per_second = (double)feed->wanted / (21 * 86400.0)};
     struct shop *shop = shop_new(&options);
     struct shop_event event;

@@ -14,12 +14,12 @@
 
 struct demo_feed {
     const char *brokers;
-    uint64_t wanted;           /* events */
+    uint64_t wanted; /* events */
     atomic_ullong sent;
-    atomic_ullong handled;     /* by the engine, told by whoever watches it */
+    atomic_ullong handled;      /* by the engine, told by whoever watches it */
     atomic_llong event_time_ms; /* of the latest sent */
     atomic_bool stop, ended;
-    struct errinfo info;       /* not empty once ended: it failed */
+    struct errinfo info; /* not empty once ended: it failed */
     pthread_t thread;
 };
 

@@ -31,7 +31,8 @@ enum err demo_signals_open(struct demo_signals *signals, const char *brokers, st
     }
     for (size_t i = 0; i < sizeof topics / sizeof *topics; i++)
         for (int32_t p = 0; p < DEMO_PARTITIONS; p++)
-            rd_kafka_topic_partition_list_add(list, topics[i], p)->offset = RD_KAFKA_OFFSET_BEGINNING;
+            rd_kafka_topic_partition_list_add(list, topics[i], p)->offset =
+                RD_KAFKA_OFFSET_BEGINNING;
     rd_kafka_poll_set_consumer(signals->consumer);
     rd_kafka_assign(signals->consumer, list);
     rd_kafka_topic_partition_list_destroy(list);
@@ -52,8 +53,10 @@ static void cart_words(json_t *data, char *out, size_t size)
     json_t *items = json_object_get(data, "items");
     struct slice name = utf8_cut(slice_of(text_of(json_array_get(items, 0), "name")), 60);
     long long count = (long long)json_integer_value(json_object_get(data, "count"));
-    snprintf(out, size, "%lld item%s worth %.2f %s%s%.*s%s", count, count == 1 ? "" : "s", json_number_value(json_object_get(data, "value")),
-             text_of(data, "currency"), name.size ? " (" : "", (int)name.size, name.data, name.size ? count > 1 ? ", ...)" : ")" : "");
+    snprintf(out, size, "%lld item%s worth %.2f %s%s%.*s%s", count, count == 1 ? "" : "s",
+             json_number_value(json_object_get(data, "value")), text_of(data, "currency"),
+             name.size ? " (" : "", (int)name.size, name.data,
+             name.size ? count > 1 ? ", ...)" : ")" : "");
 }
 
 static void say_cart(const char *type, const char *who, json_t *data, char *out, size_t size)
@@ -61,8 +64,9 @@ static void say_cart(const char *type, const char *who, json_t *data, char *out,
     static const struct {
         const char *type, *words;
     } words[] = {
-        {"cart.abandoned", "left a cart:"},         {"checkout.abandoned", "left at the checkout:"}, {"cart.resumed", "came back to the cart:"},
-        {"cart.recovered", "came back and bought:"}, {"cart.expired", "never came back for:"},       {"cart.retracted", "had ordered after all:"},
+        {"cart.abandoned", "left a cart:"},         {"checkout.abandoned", "left at the checkout:"},
+        {"cart.resumed", "came back to the cart:"}, {"cart.recovered", "came back and bought:"},
+        {"cart.expired", "never came back for:"},   {"cart.retracted", "had ordered after all:"},
     };
     char cart[160];
     const char *said = type;
@@ -81,9 +85,11 @@ static void say(json_t *signal, char *out, size_t size)
     if (json_object_get(data, "items"))
         say_cart(type, who, data, out, size);
     else if (strcmp(type, "stage.changed") == 0)
-        snprintf(out, size, "%.40s went from %.30s to %.30s (%.40s)", who, text_of(signal, "from"), text_of(signal, "to"), text_of(signal, "cause"));
+        snprintf(out, size, "%.40s went from %.30s to %.30s (%.40s)", who, text_of(signal, "from"),
+                 text_of(signal, "to"), text_of(signal, "cause"));
     else if (strcmp(type, "browse.abandoned") == 0)
-        snprintf(out, size, "%.40s looked at %lld products and left", who, (long long)json_integer_value(json_object_get(data, "count")));
+        snprintf(out, size, "%.40s looked at %lld products and left", who,
+                 (long long)json_integer_value(json_object_get(data, "count")));
     else
         snprintf(out, size, "%.40s: %.60s", who, type);
 }
@@ -116,7 +122,10 @@ static void take(struct demo_signals *signals, const rd_kafka_message_t *message
 void demo_signals_poll(struct demo_signals *signals, int timeout_ms)
 {
     rd_kafka_message_t *message;
-    for (int taken = 0; taken < POLL_MAX && (message = rd_kafka_consumer_poll(signals->consumer, taken ? 0 : timeout_ms)); taken++) {
+    for (int taken = 0;
+         taken < POLL_MAX &&
+         (message = rd_kafka_consumer_poll(signals->consumer, taken ? 0 : timeout_ms));
+         taken++) {
         if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
             take(signals, message);
         rd_kafka_message_destroy(message);

@@ -10,8 +10,8 @@
 
 #include "core/err.h"
 
-#define DEMO_TYPES_MAX 16
-#define DEMO_LATEST 6
+#define DEMO_TYPES_MAX  16
+#define DEMO_LATEST     6
 #define DEMO_WORDS_SIZE 256
 
 struct demo_signals {

@@ -20,7 +20,8 @@
 
 #define REDIS_START_MS 10000
 
-static const char *const signal_topics[] = {"shop.carts", "shop.stages", "shop.signals", "shop.dead-letters"};
+static const char *const signal_topics[] = {"shop.carts", "shop.stages", "shop.signals",
+                                            "shop.dead-letters"};
 
 /* ---- the broker ---- */
 
@@ -46,7 +47,8 @@ static enum err open_broker(struct demo_world *world, struct errinfo *info)
     if (!world->cluster)
         return err_set(info, ERR_FATAL, "the embedded broker can't listen on 127.0.0.1");
     rd_kafka_mock_topic_create(world->cluster, DEMO_TOPIC, DEMO_PARTITIONS, 1);
-    rd_kafka_mock_topic_create(world->cluster, DEMO_GROUP ".journal." DEMO_TOPIC, DEMO_PARTITIONS, 1);
+    rd_kafka_mock_topic_create(world->cluster, DEMO_GROUP ".journal." DEMO_TOPIC, DEMO_PARTITIONS,
+                               1);
     for (size_t i = 0; i < sizeof signal_topics / sizeof *signal_topics; i++)
         rd_kafka_mock_topic_create(world->cluster, signal_topics[i], DEMO_PARTITIONS, 1);
     world->brokers = rd_kafka_mock_cluster_bootstraps(world->cluster);
@@ -63,8 +65,9 @@ static void run_redis(const struct demo_world *world)
     if (!world->keep)
         prctl(PR_SET_PDEATHSIG, SIGKILL);
     setsid(); /* Ctrl-C is the demo's: Redis has to take the last checkpoint */
-    execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", socket_path, "--save", "", "--appendonly", "no", "--dir", world->folder,
-           "--logfile", log_path, "--maxmemory-policy", "noeviction", (char *)NULL);
+    execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", socket_path, "--save", "",
+           "--appendonly", "no", "--dir", world->folder, "--logfile", log_path,
+           "--maxmemory-policy", "noeviction", (char *)NULL);
     _exit(127);
 }
 
@@ -94,12 +97,15 @@ static enum err open_redis(struct demo_world *world, struct errinfo *info)
     for (int waited_ms = 0; waited_ms < REDIS_START_MS && !answers(path); waited_ms += 10) {
         if (waitpid(world->redis, &status, WNOHANG) == world->redis) {
             world->redis = 0;
-            return err_set(info, ERR_FATAL, "redis-server does not start (exit code %d): install it with `apt-get install redis-server`",
+            return err_set(info, ERR_FATAL,
+                           "redis-server does not start (exit code %d): install it with `apt-get "
+                           "install redis-server`",
                            WIFEXITED(status) ? WEXITSTATUS(status) : -1);
         }
         nanosleep(&pause, NULL);
     }
-    return answers(path) ? ERR_NONE : err_set(info, ERR_FATAL, "redis-server does not answer on %s", path);
+    return answers(path) ? ERR_NONE
+                         : err_set(info, ERR_FATAL, "redis-server does not answer on %s", path);
 }
 
 /* ---- the configuration, as a user would write it ---- */
@@ -109,7 +115,8 @@ static enum err write_config(struct demo_world *world, struct errinfo *info)
     snprintf(world->config_path, sizeof world->config_path, "%s/stagecoach.yaml", world->folder);
     FILE *file = fopen(world->config_path, "w");
     if (!file)
-        return err_set(info, ERR_FATAL, "%s can't be written: %s", world->config_path, strerror(errno));
+        return err_set(info, ERR_FATAL, "%s can't be written: %s", world->config_path,
+                       strerror(errno));
     fprintf(file,
             "kafka:\n"
             "  brokers: %s\n"
@@ -121,16 +128,19 @@ static enum err write_config(struct demo_world *world, struct errinfo *info)
             "instance: demo\n",
             world->brokers, world->folder);
     if (fclose(file) != 0)
-        return err_set(info, ERR_FATAL, "%s can't be written: %s", world->config_path, strerror(errno));
+        return err_set(info, ERR_FATAL, "%s can't be written: %s", world->config_path,
+                       strerror(errno));
     return ERR_NONE;
 }
 
 enum err demo_world_open(struct demo_world *world, struct errinfo *info)
 {
     const char *temporary = getenv("TMPDIR");
-    snprintf(world->folder, sizeof world->folder, "%.30s/stagecoach-demo-XXXXXX", temporary && strlen(temporary) <= 30 ? temporary : "/tmp");
+    snprintf(world->folder, sizeof world->folder, "%.30s/stagecoach-demo-XXXXXX",
+             temporary && strlen(temporary) <= 30 ? temporary : "/tmp");
     if (!mkdtemp(world->folder)) {
-        enum err rc = err_set(info, ERR_FATAL, "no temporary folder %s: %s", world->folder, strerror(errno));
+        enum err rc =
+            err_set(info, ERR_FATAL, "no temporary folder %s: %s", world->folder, strerror(errno));
         world->folder[0] = '\0';
         return rc;
     }

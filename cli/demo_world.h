@@ -10,18 +10,19 @@
 
 #include "core/err.h"
 
-#define DEMO_PARTITIONS 64 /* the mock keeps at most 5 MiB a partition, and drops what exceeds it without a word */
+#define DEMO_PARTITIONS                                                                            \
+    64 /* the mock keeps at most 5 MiB a partition, and drops what exceeds it without a word */
 #define DEMO_TOPIC "shop.events"
 #define DEMO_GROUP "demo"
 
 struct demo_world {
-    char folder[64];       /* temporary: socket, Redis' log, the configuration */
+    char folder[64]; /* temporary: socket, Redis' log, the configuration */
     char config_path[96];
-    const char *brokers;   /* borrowed from the broker */
-    void *kafka;           /* rd_kafka_t that hosts the mock */
+    const char *brokers; /* borrowed from the broker */
+    void *kafka;         /* rd_kafka_t that hosts the mock */
     void *cluster;
     pid_t redis;
-    bool keep;             /* the folder stays, and Redis goes on */
+    bool keep; /* the folder stays, and Redis goes on */
 };
 
 /* ERR_NONE, or ERR_FATAL with what to install or mend. demo_world_close() in either case. */

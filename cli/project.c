@@ -39,11 +39,13 @@ void project_check_routes(const struct config *config, const struct rules *rules
     for (size_t i = 0; (type = rules_signal_type(rules, i)).size > 0; i++)
         if (signal_route_find(routes, config->route_count, type) < 0)
             diag_error(diag, config_pos(config, "signals.topics"),
-                       "no pattern matches the signal %.*s: add one, or '*' as the last", (int)type.size, type.data);
+                       "no pattern matches the signal %.*s: add one, or '*' as the last",
+                       (int)type.size, type.data);
     free(routes);
 }
 
-bool project_load(struct project *project, const char *path, const char *schema_name, struct diag *diag)
+bool project_load(struct project *project, const char *path, const char *schema_name,
+                  struct diag *diag)
 {
     *project = (struct project){0};
     project->config = config_load(path, diag);

@@ -21,11 +21,13 @@ struct project {
  * Loads all of it and collects every mistake in `diag`. False where there is one; what could be loaded is there all the same. `schema_name` (or NULL)
  * is taken in place of the configured one: a backtest's schema follows from its format.
  */
-bool project_load(struct project *project, const char *path, const char *schema_name, struct diag *diag);
+bool project_load(struct project *project, const char *path, const char *schema_name,
+                  struct diag *diag);
 void project_free(struct project *project);
 
 /* Are there topics in `config` for all signals of the rules? Those without are mistakes. */
-void project_check_routes(const struct config *config, const struct rules *rules, struct diag *diag);
+void project_check_routes(const struct config *config, const struct rules *rules,
+                          struct diag *diag);
 
 /* project_load(), with what is wrong printed on stderr. */
 bool project_load_or_say(struct project *project, const char *path, const char *schema_name);

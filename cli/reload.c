@@ -32,7 +32,8 @@ static void add_stamp(struct buf *all, const char *path)
     struct stat status = {0};
     if (stat(path, &status) != 0)
         status = (struct stat){0};
-    buf_printf(all, "%lld.%ld %lld %llu\n", (long long)status.st_mtim.tv_sec, status.st_mtim.tv_nsec, (long long)status.st_size,
+    buf_printf(all, "%lld.%ld %lld %llu\n", (long long)status.st_mtim.tv_sec,
+               status.st_mtim.tv_nsec, (long long)status.st_size,
                (unsigned long long)status.st_ino);
 }
 
@@ -71,7 +72,8 @@ static struct loaded *load(struct reload *reload)
     diag_init(&diag);
     bool good = project_load(&loaded->project, reload->running->config->path, NULL, &diag);
     if (good)
-        project_check_routes(reload->running->config, loaded->project.rules, &diag); /* topics are those of the start */
+        project_check_routes(reload->running->config, loaded->project.rules,
+                             &diag); /* topics are those of the start */
     good = good && diag.error_count == 0;
     diag_print(&diag, stderr);
     diag_fini(&diag);
@@ -85,7 +87,8 @@ void reload_now(struct reload *reload, struct engine *engine)
 {
     struct loaded *loaded = load(reload);
     if (!loaded) {
-        log_error("reload.refused", "config=%s note=\"the rules in force go on\"", reload->running->config->path);
+        log_error("reload.refused", "config=%s note=\"the rules in force go on\"",
+                  reload->running->config->path);
         return;
     }
     if (loaded->project.ruleset->id == reload->ruleset) {
@@ -118,7 +121,8 @@ struct reload *reload_new(const struct project *project)
 {
     struct reload *reload = calloc(1, sizeof *reload);
     CHECK(reload);
-    *reload = (struct reload){.running = project, .ruleset = project->ruleset->id, .clock = clock_system()};
+    *reload = (struct reload){
+        .running = project, .ruleset = project->ruleset->id, .clock = clock_system()};
     reload->stamp = stamp_of(project->config);
     reload->looked_ms = clock_monotonic_ms(&reload->clock);
     return reload;

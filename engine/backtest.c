@@ -20,11 +20,13 @@ struct backtest {
     int64_t first_ms, last_ms;
 };
 
-static enum err take_signal(void *self, struct partition *partition, const struct signal *signal, const struct partition_cause *cause)
+static enum err take_signal(void *self, struct partition *partition, const struct signal *signal,
+                            const struct partition_cause *cause)
 {
     struct backtest *backtest = self;
     buf_reset(&backtest->id);
-    signal_add_id(signal, slice_of(partition->id.topic), partition->id.partition, cause->offset, &backtest->id);
+    signal_add_id(signal, slice_of(partition->id.topic), partition->id.partition, cause->offset,
+                  &backtest->id);
     backtest->options.signal(backtest->options.self, signal, buf_slice(&backtest->id));
     return ERR_NONE;
 }
@@ -82,9 +84,13 @@ static void note_time(struct backtest *backtest, int64_t time_ms)
         backtest->last_ms = time_ms;
 }
 
-void backtest_message(struct backtest *backtest, int64_t offset, struct slice message, struct decoded *decoded)
+void backtest_message(struct backtest *backtest, int64_t offset, struct slice message,
+                      struct decoded *decoded)
 {
-    struct source_message source = {.from = backtest->partition.id, .offset = offset, .time_ms = EVENT_NO_TIME, .value = message};
+    struct source_message source = {.from = backtest->partition.id,
+                                    .offset = offset,
+                                    .time_ms = EVENT_NO_TIME,
+                                    .value = message};
     struct errinfo info;
     uint32_t rank = 0;
 
@@ -98,7 +104,8 @@ void backtest_message(struct backtest *backtest, int64_t offset, struct slice me
             continue;
         }
         note_time(backtest, event->time_ms);
-        CHECK(partition_apply(&backtest->partition, event, hash_bytes(event->customer), &source, &rank, &info) == ERR_NONE);
+        CHECK(partition_apply(&backtest->partition, event, hash_bytes(event->customer), &source,
+                              &rank, &info) == ERR_NONE);
     }
 }
 
@@ -110,7 +117,8 @@ void backtest_move_watermark(struct backtest *backtest, int64_t watermark_ms)
 
 static void take_over(struct partition *from, struct partition *to)
 {
-    const struct layout *old = rules_layout(from->setting->rules), *new = rules_layout(to->setting->rules);
+    const struct layout *old = rules_layout(from->setting->rules),
+                        *new = rules_layout(to->setting->rules);
     struct codec *codec = codec_new(new);
     struct customer *customer, *taken;
     struct errinfo info;
@@ -125,7 +133,8 @@ static void take_over(struct partition *from, struct partition *to)
             continue;
         buf_reset(&text);
         codec_encode(old, customer, &text);
-        CHECK(codec_decode(codec, customer_key(old, customer), buf_slice(&text), &taken, NULL, &info) == ERR_NONE);
+        CHECK(codec_decode(codec, customer_key(old, customer), buf_slice(&text), &taken, NULL,
+                           &info) == ERR_NONE);
         partition_add_loaded(to, taken, CUSTOMER_NEVER);
     }
     buf_fini(&text);

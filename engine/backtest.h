@@ -18,7 +18,8 @@ struct backtest_options {
     const struct schema *schema;
     int64_t lateness_ms;
     int64_t forget_after_ms;
-    int64_t until_ms; /* events after it are left out, timers due by it fire; BACKTEST_NO_UNTIL: the greatest event time */
+    int64_t
+        until_ms; /* events after it are left out, timers due by it fire; BACKTEST_NO_UNTIL: the greatest event time */
     void *self;
     /* One signal and its ce_id; gone when this returns. */
     void (*signal)(void *self, const struct signal *signal, struct slice id);
@@ -33,7 +34,8 @@ void backtest_free(struct backtest *backtest);
 void backtest_begin_file(struct backtest *backtest, const char *topic);
 
 /* One message. What it was is in *decoded, until the next one. */
-void backtest_message(struct backtest *backtest, int64_t offset, struct slice message, struct decoded *decoded);
+void backtest_message(struct backtest *backtest, int64_t offset, struct slice message,
+                      struct decoded *decoded);
 
 /* The wall clock moved the watermark here: what a journal says (engine/journal.h). */
 void backtest_move_watermark(struct backtest *backtest, int64_t watermark_ms);

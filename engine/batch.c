@@ -27,30 +27,35 @@ static const char *topic_of(struct worker *worker, struct slice type)
 static void add_dead_letter(struct worker *worker, const struct dead_letter *letter)
 {
     struct sink_record record;
-    dead_letter_record(letter, worker->setting->config->dead_letters, &worker->open->arena, &record);
+    dead_letter_record(letter, worker->setting->config->dead_letters, &worker->open->arena,
+                       &record);
     epoch_add_output(worker->open, &record);
     atomic_fetch_add_explicit(&worker->counters.dead_letters, 1, memory_order_relaxed);
 }
 
 /* It can't be sent, and must not be lost: what a person needs to find the cause. */
-static void oversize(struct worker *worker, struct lane *lane, const struct signal *signal, const struct sink_record *record,
-                     const struct partition_cause *cause)
+static void oversize(struct worker *worker, struct lane *lane, const struct signal *signal,
+                     const struct sink_record *record, const struct partition_cause *cause)
 {
     const struct source_message *message = cause->message;
     struct dead_letter letter = {
         .error = event_dead_code(EVENT_DEAD_OVERSIZE_SIGNAL),
-        .detail = arena_printf(&worker->open->arena, "%.*s has %zu bytes, signals.max_bytes is %lld", (int)signal->type.size,
-                               signal->type.data, record->value.size, (long long)worker->setting->config->max_bytes),
+        .detail =
+            arena_printf(&worker->open->arena, "%.*s has %zu bytes, signals.max_bytes is %lld",
+                         (int)signal->type.size, signal->type.data, record->value.size,
+                         (long long)worker->setting->config->max_bytes),
         .from = lane->partition.id,
         .offset = cause->offset,
         .time_ms = message ? message->time_ms : -1,
         .key = message ? message->key : signal->customer,
-        .value = message ? message->value : record->value, /* a timer has no message: the signal itself */
+        .value = message ? message->value
+                         : record->value, /* a timer has no message: the signal itself */
     };
     add_dead_letter(worker, &letter);
 }
 
-static enum err take_signal(void *self, struct partition *partition, const struct signal *signal, const struct partition_cause *cause)
+static enum err take_signal(void *self, struct partition *partition, const struct signal *signal,
+                            const struct partition_cause *cause)
 {
     struct worker *worker = self;
     struct lane *lane = (struct lane *)partition; /* its first member */
@@ -61,7 +66,8 @@ static enum err take_signal(void *self, struct partition *partition, const struc
     struct signal_envelope envelope = {
         .topic = topic_of(worker, signal->type),
         .source = worker->source_name,
-        .format = worker->setting->config->signal_format == CONFIG_FORMAT_MSGPACK ? SIGNAL_MSGPACK : SIGNAL_JSON,
+        .format = worker->setting->config->signal_format == CONFIG_FORMAT_MSGPACK ? SIGNAL_MSGPACK
+                                                                                  : SIGNAL_JSON,
         .from = partition->id,
         .offset = cause->offset,
     };
@@ -87,7 +93,8 @@ static enum err between_seconds(void *self, struct partition *partition, struct 
 
     if (worker->in_doubt)
         return err_set(info, ERR_FENCED, "a doubt stands");
-    if (lane->inside_message || (!epoch_is_full(worker->open) && flush_dirty(worker) < EPOCH_CHANGES_MAX))
+    if (lane->inside_message ||
+        (!epoch_is_full(worker->open) && flush_dirty(worker) < EPOCH_CHANGES_MAX))
         return ERR_NONE;
     if (lane->moving)
         idle_journal_move(worker, lane);
@@ -96,10 +103,12 @@ static enum err between_seconds(void *self, struct partition *partition, struct 
         flush_collect(worker, 5000);
     if (flush_epoch(worker, flush_dirty(worker) >= EPOCH_CHANGES_MAX))
         return ERR_NONE;
-    return epoch_is_full(worker->open) ? err_set(info, ERR_RETRY, "the publisher does not keep up") : ERR_NONE;
+    return epoch_is_full(worker->open) ? err_set(info, ERR_RETRY, "the publisher does not keep up")
+                                       : ERR_NONE;
 }
 
-static enum err load_due(void *self, struct partition *partition, int64_t until_ms, struct errinfo *info)
+static enum err load_due(void *self, struct partition *partition, int64_t until_ms,
+                         struct errinfo *info)
 {
     return loading_due(self, (struct lane *)partition, until_ms, info);
 }
@@ -120,7 +129,8 @@ void batch_init_host(struct worker *worker)
 static struct lane *lane_of(struct worker *worker, const struct source_message *message)
 {
     struct lane *lane = worker_lane(worker, message->from);
-    if (!lane || lane->phase == LANE_PARKED || lane->blocked || message->offset < lane->partition.next_offset)
+    if (!lane || lane->phase == LANE_PARKED || lane->blocked ||
+        message->offset < lane->partition.next_offset)
         return NULL;
     return lane;
 }
@@ -129,7 +139,8 @@ static void decode(struct worker *worker, struct item *item)
 {
     struct decoded *decoded = &item->decoded;
     item->switches = item->lane->switches;
-    decode_message(item->lane->regime->decoder, item->message->value, item->message->time_ms, &worker->batch, decoded);
+    decode_message(item->lane->regime->decoder, item->message->value, item->message->time_ms,
+                   &worker->batch, decoded);
     item->hashes = arena_alloc(&worker->batch, decoded->count * sizeof *item->hashes);
     for (size_t i = 0; i < decoded->count; i++) {
         item->hashes[i] = hash_bytes(decoded->events[i].customer);
@@ -137,7 +148,8 @@ static void decode(struct worker *worker, struct item *item)
     }
 }
 
-static size_t decode_all(struct worker *worker, const struct source_batch *batch, struct item *items)
+static size_t decode_all(struct worker *worker, const struct source_batch *batch,
+                         struct item *items)
 {
     size_t events = 0;
     for (size_t i = 0; i < batch->message_count; i++) {
@@ -153,9 +165,11 @@ static size_t decode_all(struct worker *worker, const struct source_batch *batch
 }
 
 /* Fetches all customers of the batch that are not in memory, in one round trip. */
-static enum err fetch(struct worker *worker, struct item *items, size_t count, size_t event_count, struct errinfo *info)
+static enum err fetch(struct worker *worker, struct item *items, size_t count, size_t event_count,
+                      struct errinfo *info)
 {
-    struct loading_customer *wanted = arena_alloc(&worker->batch, (event_count + 1) * sizeof *wanted);
+    struct loading_customer *wanted =
+        arena_alloc(&worker->batch, (event_count + 1) * sizeof *wanted);
     int64_t *until_ms = arena_alloc(&worker->batch, (worker->lane_count + 1) * sizeof *until_ms);
     size_t wanted_count = 0;
     bool cold = false;
@@ -176,7 +190,8 @@ static enum err fetch(struct worker *worker, struct item *items, size_t count, s
             if (event->time_ms > until_ms[lane - worker->lanes])
                 until_ms[lane - worker->lanes] = event->time_ms;
             if (!table_find(lane->partition.table, event->customer, items[i].hashes[k]))
-                wanted[wanted_count++] = (struct loading_customer){lane, event->customer, items[i].hashes[k]};
+                wanted[wanted_count++] =
+                    (struct loading_customer){lane, event->customer, items[i].hashes[k]};
         }
     }
     return loading_fetch(worker, wanted, wanted_count, until_ms, info);
@@ -212,7 +227,8 @@ static enum err apply(struct worker *worker, struct item *item, struct errinfo *
         dead(worker, item);
     for (size_t i = 0; i < item->decoded.count && rc == ERR_NONE; i++) {
         lane->inside_message = i > 0;
-        rc = partition_apply(partition, &item->decoded.events[i], item->hashes[i], item->message, &rank, info);
+        rc = partition_apply(partition, &item->decoded.events[i], item->hashes[i], item->message,
+                             &rank, info);
     }
     if (lane->inside_message && rc == ERR_RETRY)
         rc = ERR_FENCED; /* half a message can't be repeated: from the last checkpoint on it can */
@@ -225,7 +241,8 @@ static enum err apply(struct worker *worker, struct item *item, struct errinfo *
     return ERR_NONE;
 }
 
-static void failed(struct worker *worker, struct lane *lane, enum err rc, const struct errinfo *info)
+static void failed(struct worker *worker, struct lane *lane, enum err rc,
+                   const struct errinfo *info)
 {
     if (rc == ERR_RETRY)
         worker_block(worker, lane, info->text);

@@ -13,7 +13,7 @@
 #include "producer/sink_kafka.h"
 
 #define BACK_OFF_MAX_MS 5000
-#define GRACE_MS 2000 /* beyond shutdown_timeout, for leaving the group */
+#define GRACE_MS        2000 /* beyond shutdown_timeout, for leaving the group */
 
 struct runner {
     struct engine *engine;
@@ -57,8 +57,8 @@ static void collect_topics(struct engine *engine)
 }
 
 /* Repeats while Kafka is away: a clear line the first time, then silence until it is back. */
-static enum err ensure(const struct config *config, const char *topic, int32_t partitions, bool keep, const volatile int *stop,
-                       struct errinfo *info)
+static enum err ensure(const struct config *config, const char *topic, int32_t partitions,
+                       bool keep, const volatile int *stop, struct errinfo *info)
 {
     int wait_ms = 100;
     for (;;) {
@@ -73,7 +73,8 @@ static enum err ensure(const struct config *config, const char *topic, int32_t p
     }
 }
 
-static enum err ensure_journals(struct engine *engine, const volatile int *stop, struct errinfo *info)
+static enum err ensure_journals(struct engine *engine, const volatile int *stop,
+                                struct errinfo *info)
 {
     const struct config *config = engine->setting->config;
     enum err rc = ERR_NONE;
@@ -81,8 +82,10 @@ static enum err ensure_journals(struct engine *engine, const volatile int *stop,
         int32_t partitions = 0;
         rc = sink_kafka_partition_count(config, config->topics.items[i], &partitions, info);
         if (rc == ERR_REJECT)
-            return err_set(info, ERR_FATAL, "kafka.topics: the topic %s is not there (brokers %s): create it, or correct the name", config->topics.items[i],
-                           config->brokers);
+            return err_set(info, ERR_FATAL,
+                           "kafka.topics: the topic %s is not there (brokers %s): create it, or "
+                           "correct the name",
+                           config->topics.items[i], config->brokers);
         engine->journals[i] = journal_topic(config->group, config->topics.items[i]);
         if (rc == ERR_NONE)
             rc = ensure(config, engine->journals[i], partitions, true, stop, info);
@@ -101,7 +104,8 @@ static enum err ensure_topics(struct engine *engine, const volatile int *stop, s
 
 /* ---- workers ---- */
 
-static struct source *open_source(void *self, const struct source_listener *listener, struct errinfo *info)
+static struct source *open_source(void *self, const struct source_listener *listener,
+                                  struct errinfo *info)
 {
     struct runner *runner = self;
     return source_kafka_open(runner->engine->setting->config, runner->number, listener, info);
@@ -121,13 +125,16 @@ static enum err start_runner(struct runner *runner, struct errinfo *info)
 {
     const struct engine *engine = runner->engine;
     const struct config *config = engine->setting->config;
-    struct worker_seams seams = {.self = runner, .open_source = open_source, .clock = clock_system()};
+    struct worker_seams seams = {
+        .self = runner, .open_source = open_source, .clock = clock_system()};
 
     CHECK(getrandom(&seams.seed, sizeof seams.seed, 0) == sizeof seams.seed);
-    seams.load_store = store_redis_open(config->redis_url, config->redis_prefix, config->group, info);
+    seams.load_store =
+        store_redis_open(config->redis_url, config->redis_prefix, config->group, info);
     if (!seams.load_store)
         return ERR_CONFIG;
-    seams.save_store = store_redis_open(config->redis_url, config->redis_prefix, config->group, info);
+    seams.save_store =
+        store_redis_open(config->redis_url, config->redis_prefix, config->group, info);
     seams.sink = sink_kafka_open(config, runner->number, engine->topics, engine->topic_count, info);
     if (!seams.save_store || !seams.sink) {
         store_close(seams.load_store);
@@ -155,7 +162,8 @@ static void free_engine(struct engine *engine)
     free(engine);
 }
 
-enum err engine_start(const struct worker_setting *setting, const volatile int *stop, struct engine **out, struct errinfo *info)
+enum err engine_start(const struct worker_setting *setting, const volatile int *stop,
+                      struct engine **out, struct errinfo *info)
 {
     struct engine *engine = calloc(1, sizeof *engine);
     struct errinfo ignored;
@@ -231,7 +239,8 @@ static bool wait_ended(const struct runner *runner, int64_t until_ms)
 enum err engine_finish(struct engine *engine, struct errinfo *info)
 {
     struct clock clock = clock_system();
-    int64_t until_ms = clock_monotonic_ms(&clock) + engine->setting->config->shutdown_timeout_ms + GRACE_MS;
+    int64_t until_ms =
+        clock_monotonic_ms(&clock) + engine->setting->config->shutdown_timeout_ms + GRACE_MS;
     enum err rc = ERR_NONE;
 
     for (unsigned i = 0; i < engine->count; i++)
@@ -242,7 +251,8 @@ enum err engine_finish(struct engine *engine, struct errinfo *info)
         if (!runner->started)
             continue;
         if (!wait_ended(runner, until_ms))
-            return err_set(info, ERR_RETRY, "worker %u did not end within shutdown_timeout", runner->number);
+            return err_set(info, ERR_RETRY, "worker %u did not end within shutdown_timeout",
+                           runner->number);
         pthread_join(runner->thread, NULL);
         if (runner->outcome != ERR_NONE && rc == ERR_NONE) {
             rc = runner->outcome;

@@ -10,7 +10,8 @@ struct engine;
 
 /* All counters of all workers added up. */
 struct engine_totals {
-    uint64_t events, duplicates, late, signals, dead_letters, replayed, epochs, checkpoints, doubts, rebuilds, customers, partitions;
+    uint64_t events, duplicates, late, signals, dead_letters, replayed, epochs, checkpoints, doubts,
+        rebuilds, customers, partitions;
     uint64_t timers_left, rule_errors;
     unsigned workers_running; /* whose partitions are all recovered */
     unsigned workers_settled; /* of these those that have committed all they have read */
@@ -20,7 +21,8 @@ struct engine_totals {
  * Looks that the topics are there (waiting for Kafka as long as it takes, or until *stop), makes the journals' topics, and starts the
  * workers. `setting` outlives the engine. ERR_CONFIG or ERR_FATAL: nothing runs.
  */
-enum err engine_start(const struct worker_setting *setting, const volatile int *stop, struct engine **engine, struct errinfo *info);
+enum err engine_start(const struct worker_setting *setting, const volatile int *stop,
+                      struct engine **engine, struct errinfo *info);
 
 /* From now on these rules (worker_follow()). The ruleset outlives the engine. */
 void engine_follow(struct engine *engine, const struct ruleset *ruleset);

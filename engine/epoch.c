@@ -51,7 +51,8 @@ static void *append(void **items, size_t *count, size_t *capacity, size_t size)
 void epoch_add_output(struct epoch *epoch, const struct sink_record *record)
 {
     void *items = epoch->outputs;
-    struct epoch_output *output = append(&items, &epoch->output_count, &epoch->output_capacity, sizeof *output);
+    struct epoch_output *output =
+        append(&items, &epoch->output_count, &epoch->output_capacity, sizeof *output);
     epoch->outputs = items;
 
     size_t size = record->header_count * sizeof *record->headers;
@@ -70,7 +71,8 @@ void epoch_add_output(struct epoch *epoch, const struct sink_record *record)
 struct epoch_offset *epoch_add_offset(struct epoch *epoch)
 {
     void *items = epoch->offsets;
-    struct epoch_offset *offset = append(&items, &epoch->offset_count, &epoch->offset_capacity, sizeof *offset);
+    struct epoch_offset *offset =
+        append(&items, &epoch->offset_count, &epoch->offset_capacity, sizeof *offset);
     epoch->offsets = items;
     return offset;
 }
@@ -78,7 +80,8 @@ struct epoch_offset *epoch_add_offset(struct epoch *epoch)
 struct epoch_checkpoint *epoch_add_checkpoint(struct epoch *epoch)
 {
     void *items = epoch->checkpoints;
-    struct epoch_checkpoint *checkpoint = append(&items, &epoch->checkpoint_count, &epoch->checkpoint_capacity, sizeof *checkpoint);
+    struct epoch_checkpoint *checkpoint =
+        append(&items, &epoch->checkpoint_count, &epoch->checkpoint_capacity, sizeof *checkpoint);
     epoch->checkpoints = items;
     return checkpoint;
 }

@@ -20,7 +20,7 @@
 
 #define EPOCH_SIGNALS_MAX 50000
 #define EPOCH_CHANGES_MAX 100000
-#define EPOCH_SIZE_MAX (32u << 20)
+#define EPOCH_SIZE_MAX    (32u << 20)
 
 enum epoch_kind {
     EPOCH_RESULTS,
@@ -43,7 +43,8 @@ struct epoch_offset {
 
 struct epoch_checkpoint {
     struct checkpoint checkpoint;
-    struct customer **customers; /* the records in it: owned by the partition's table, pinned until this comes back */
+    struct customer **
+        customers; /* the records in it: owned by the partition's table, pinned until this comes back */
     size_t customer_count;
     bool landed; /* out */
 };
@@ -59,10 +60,10 @@ struct epoch {
     size_t offset_count, offset_capacity;
     struct epoch_checkpoint *checkpoints;
     size_t checkpoint_count, checkpoint_capacity;
-    bool committed;         /* out: the transaction is through, for certain */
-    enum err outcome;       /* out: ERR_NONE, ERR_FENCED (a doubt), ERR_FATAL */
-    struct errinfo info;    /* out */
-    int64_t closed_ms;      /* monotonic, for the latency */
+    bool committed;      /* out: the transaction is through, for certain */
+    enum err outcome;    /* out: ERR_NONE, ERR_FENCED (a doubt), ERR_FATAL */
+    struct errinfo info; /* out */
+    int64_t closed_ms;   /* monotonic, for the latency */
 };
 
 struct epoch *epoch_new(void);

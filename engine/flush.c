@@ -46,12 +46,14 @@ static void came_back(struct worker *worker, struct epoch *epoch)
     worker->under_way--;
     for (size_t i = 0; i < epoch->checkpoint_count; i++)
         worker->pinned -= epoch->checkpoints[i].customer_count;
-    if (epoch->kind == EPOCH_SETTLE && epoch->outcome == ERR_NONE && worker->phase == WORKER_SETTLING)
+    if (epoch->kind == EPOCH_SETTLE && epoch->outcome == ERR_NONE &&
+        worker->phase == WORKER_SETTLING)
         worker->phase = WORKER_RECOVERING;
     if (epoch->outcome == ERR_NONE) {
         for (size_t i = 0; i < epoch->checkpoint_count; i++)
             acknowledge(worker, &epoch->checkpoints[i]);
-        atomic_fetch_add_explicit(&worker->counters.epochs, epoch->kind == EPOCH_RESULTS, memory_order_relaxed);
+        atomic_fetch_add_explicit(&worker->counters.epochs, epoch->kind == EPOCH_RESULTS,
+                                  memory_order_relaxed);
     } else if (epoch->outcome == ERR_FENCED) {
         worker_doubt(worker, epoch->info.text);
     } else {
@@ -91,7 +93,8 @@ bool flush_has_room(const struct worker *worker)
 
 /* ---- the journal ---- */
 
-void flush_journal(struct worker *worker, struct lane *lane, struct journal_record *record, const struct slice *files, size_t file_count)
+void flush_journal(struct worker *worker, struct lane *lane, struct journal_record *record,
+                   const struct slice *files, size_t file_count)
 {
     struct sink_record out = {.partition = lane->partition.id.partition};
 
@@ -118,15 +121,18 @@ size_t flush_dirty(const struct worker *worker)
 static bool deadline_changed(const struct partition *partition, const struct customer *customer)
 {
     return customer->deadline_ms != customer->stored_deadline_ms &&
-           (customer->deadline_ms < customer->stored_deadline_ms || customer->stored_deadline_ms <= partition->watermark_ms);
+           (customer->deadline_ms < customer->stored_deadline_ms ||
+            customer->stored_deadline_ms <= partition->watermark_ms);
 }
 
-static void take_record(struct worker *worker, struct partition *partition, struct customer *customer, struct checkpoint_record *record)
+static void take_record(struct worker *worker, struct partition *partition,
+                        struct customer *customer, struct checkpoint_record *record)
 {
     const struct layout *layout = rules_layout(partition->setting->rules);
 
-    *record = (struct checkpoint_record){.customer = arena_copy(&worker->open->arena, customer_key(layout, customer)),
-                                         .deadline_ms = customer->deadline_ms};
+    *record = (struct checkpoint_record){
+        .customer = arena_copy(&worker->open->arena, customer_key(layout, customer)),
+        .deadline_ms = customer->deadline_ms};
     if (customer->flags & CUSTOMER_GONE) {
         customer->stored_deadline_ms = CUSTOMER_NEVER;
         return;
@@ -144,7 +150,8 @@ static void take_records(struct worker *worker, struct lane *lane, struct epoch_
 {
     struct partition *partition = &lane->partition;
     struct arena *arena = &worker->open->arena;
-    struct checkpoint_record *records = arena_alloc(arena, (partition->dirty_count + 1) * sizeof *records);
+    struct checkpoint_record *records =
+        arena_alloc(arena, (partition->dirty_count + 1) * sizeof *records);
 
     taken->customers = arena_alloc(arena, (partition->dirty_count + 1) * sizeof(struct customer *));
     taken->customer_count = partition->dirty_count;
@@ -165,7 +172,8 @@ void flush_stats(const struct lane *lane, struct arena *arena, struct checkpoint
 {
     const struct rules *rules = lane->partition.setting->rules;
     const struct layout *layout = rules_layout(rules);
-    size_t most = rules_stats_state(rules, layout->machine_count, 0) + rules_stats_transition(rules, layout->machine_count, 0, 0);
+    size_t most = rules_stats_state(rules, layout->machine_count, 0) +
+                  rules_stats_transition(rules, layout->machine_count, 0, 0);
     struct checkpoint_stat *stats = arena_alloc(arena, (most + 1) * sizeof *stats);
     size_t count = 0;
 
@@ -173,11 +181,14 @@ void flush_stats(const struct lane *lane, struct arena *arena, struct checkpoint
         const struct layout_machine *machine = &layout->machines[m];
         for (uint32_t from = 0; from < machine->state_count; from++) {
             stats[count++] = (struct checkpoint_stat){
-                rules_stats_state_field(rules, m, from), lane->partition.stats.states[rules_stats_state(rules, m, from)]};
+                rules_stats_state_field(rules, m, from),
+                lane->partition.stats.states[rules_stats_state(rules, m, from)]};
             for (uint32_t to = 0; to < machine->state_count; to++) {
-                int64_t value = lane->partition.stats.transitions[rules_stats_transition(rules, m, from, to)];
+                int64_t value =
+                    lane->partition.stats.transitions[rules_stats_transition(rules, m, from, to)];
                 if (value)
-                    stats[count++] = (struct checkpoint_stat){rules_stats_transition_field(rules, m, from, to), value};
+                    stats[count++] = (struct checkpoint_stat){
+                        rules_stats_transition_field(rules, m, from, to), value};
             }
         }
     }
@@ -185,7 +196,8 @@ void flush_stats(const struct lane *lane, struct arena *arena, struct checkpoint
     checkpoint->stat_count = count;
 }
 
-void flush_layout(struct worker *worker, const struct lane *lane, struct arena *arena, struct checkpoint *checkpoint)
+void flush_layout(struct worker *worker, const struct lane *lane, struct arena *arena,
+                  struct checkpoint *checkpoint)
 {
     const struct layout *layout = rules_layout(lane->partition.setting->rules);
     checkpoint->layout = layout->id;
@@ -252,7 +264,8 @@ static void commit_offset(struct worker *worker, struct lane *lane)
 
 static bool needs_checkpoint(const struct lane *lane)
 {
-    return lane->phase != LANE_PARKED && (lane->partition.dirty_count > 0 || lane->r_offset != lane->partition.next_offset);
+    return lane->phase != LANE_PARKED &&
+           (lane->partition.dirty_count > 0 || lane->r_offset != lane->partition.next_offset);
 }
 
 static struct epoch *take_spare(struct worker *worker)
@@ -271,7 +284,8 @@ bool flush_epoch(struct worker *worker, bool checkpoint)
         return false;
     for (size_t i = 0; i < worker->lane_count; i++) {
         struct lane *lane = &worker->lanes[i];
-        if (lane_is_live(lane) && (lane->uncommitted || lane->c_offset != lane->partition.next_offset))
+        if (lane_is_live(lane) &&
+            (lane->uncommitted || lane->c_offset != lane->partition.next_offset))
             commit_offset(worker, lane);
     }
     for (size_t i = 0; i < worker->lane_count && checkpoint; i++)
@@ -295,7 +309,8 @@ static bool checkpoint_due(const struct worker *worker)
     if (flush_dirty(worker) >= EPOCH_CHANGES_MAX)
         return true;
     for (size_t i = 0; i < worker->lane_count; i++)
-        if (needs_checkpoint(&worker->lanes[i]) && now_ms - worker->lanes[i].checkpointed_ms >= interval_ms)
+        if (needs_checkpoint(&worker->lanes[i]) &&
+            now_ms - worker->lanes[i].checkpointed_ms >= interval_ms)
             return true;
     return false;
 }
@@ -304,7 +319,9 @@ void flush_if_due(struct worker *worker)
 {
     if (worker->in_doubt || !flush_has_room(worker))
         return;
-    if (worker_now_ms(worker) - worker->epoch_opened_ms >= worker->setting->config->commit_interval_ms || epoch_is_full(worker->open))
+    if (worker_now_ms(worker) - worker->epoch_opened_ms >=
+            worker->setting->config->commit_interval_ms ||
+        epoch_is_full(worker->open))
         flush_epoch(worker, checkpoint_due(worker));
 }
 

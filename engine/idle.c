@@ -6,7 +6,7 @@
 #include "engine/worker_inner.h"
 
 #define LOOK_EVERY_MS 250
-#define SECOND_MS 1000
+#define SECOND_MS     1000
 
 void idle_journal_move(struct worker *worker, struct lane *lane)
 {
@@ -29,7 +29,8 @@ static bool is_quiet(const struct worker *worker, const struct lane *lane)
 }
 
 /* Is there a timer below the whole second `limit_ms`? Of customers not in memory Redis knows the earliest. */
-static enum err is_due(struct worker *worker, struct lane *lane, int64_t limit_ms, bool *due, struct errinfo *info)
+static enum err is_due(struct worker *worker, struct lane *lane, int64_t limit_ms, bool *due,
+                       struct errinfo *info)
 {
     struct partition *partition = &lane->partition;
     int64_t stored_ms = CUSTOMER_NEVER;
@@ -37,7 +38,9 @@ static enum err is_due(struct worker *worker, struct lane *lane, int64_t limit_m
     *due = partition_next_deadline(partition, limit_ms) < limit_ms;
     if (*due || partition_holds_all(partition))
         return ERR_NONE;
-    enum err rc = partition->cold_until_ms >= limit_ms - 1 ? ERR_NONE : loading_due(worker, lane, limit_ms - 1, info);
+    enum err rc = partition->cold_until_ms >= limit_ms - 1
+                      ? ERR_NONE
+                      : loading_due(worker, lane, limit_ms - 1, info);
     if (rc != ERR_NONE)
         return rc;
     stored_ms = partition_next_deadline(partition, limit_ms);
@@ -50,10 +53,12 @@ static bool at_end(struct worker *worker, const struct lane *lane)
 {
     struct errinfo info = {""};
     int64_t first, end;
-    return source_bounds(worker->source, lane->partition.id, &first, &end, &info) == ERR_NONE && end == lane->end_offset;
+    return source_bounds(worker->source, lane->partition.id, &first, &end, &info) == ERR_NONE &&
+           end == lane->end_offset;
 }
 
-static enum err move(struct worker *worker, struct lane *lane, int64_t target_ms, struct errinfo *info)
+static enum err move(struct worker *worker, struct lane *lane, int64_t target_ms,
+                     struct errinfo *info)
 {
     lane->moving = true;
     lane->moved_ms = lane->partition.watermark_ms;
@@ -68,7 +73,8 @@ static void look(struct worker *worker, struct lane *lane)
     struct partition *partition = &lane->partition;
     struct errinfo info = {""};
     int64_t skew_ms = partition->skew_ms > 0 ? partition->skew_ms : 0;
-    int64_t target_ms = clock_wall_ms(&worker->seams.clock) - partition->setting->lateness_ms - skew_ms;
+    int64_t target_ms =
+        clock_wall_ms(&worker->seams.clock) - partition->setting->lateness_ms - skew_ms;
     int64_t limit_ms = floor_div(target_ms, SECOND_MS) * SECOND_MS;
     bool due = false;
 

@@ -42,7 +42,8 @@ static void pack_offset(msgpack_packer *packer, const char *name, int64_t offset
     msgpack_pack_int64(packer, offset);
 }
 
-void journal_encode(const struct journal_record *record, const struct slice *files, size_t file_count, struct buf *out)
+void journal_encode(const struct journal_record *record, const struct slice *files,
+                    size_t file_count, struct buf *out)
 {
     static const size_t field_counts[] = {4, 4, 5, 4};
     msgpack_packer packer;
@@ -135,12 +136,14 @@ bool journal_decode(struct slice bytes, struct journal_record *record)
 
     memset(record, 0, sizeof *record);
     record->watermark_ms = INT64_MIN;
-    if (!mp_well_formed(bytes) || !find_int(bytes, "number", &number) || number < 1 || !find_kind(bytes, &record->kind))
+    if (!mp_well_formed(bytes) || !find_int(bytes, "number", &number) || number < 1 ||
+        !find_kind(bytes, &record->kind))
         return false;
     record->number = (uint64_t)number;
     switch (record->kind) {
     case JOURNAL_START:
-        if (!find_int(bytes, "origin", &record->offset) || !find_int(bytes, "partitions", &partitions))
+        if (!find_int(bytes, "origin", &record->offset) ||
+            !find_int(bytes, "partitions", &partitions))
             return false;
         record->partitions = (int32_t)partitions;
         return true;
@@ -150,7 +153,8 @@ bool journal_decode(struct slice bytes, struct journal_record *record)
         find_int(bytes, "watermark", &record->watermark_ms);
         return find_int(bytes, "offset", &record->offset) && find_ruleset(bytes, &record->ruleset);
     case JOURNAL_WATERMARK:
-        return find_int(bytes, "offset", &record->offset) && find_int(bytes, "watermark", &record->watermark_ms);
+        return find_int(bytes, "offset", &record->offset) &&
+               find_int(bytes, "watermark", &record->watermark_ms);
     }
     return false;
 }

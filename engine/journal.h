@@ -32,7 +32,8 @@ struct journal_record {
 };
 
 /* `files` is for JOURNAL_RULESET only. */
-void journal_encode(const struct journal_record *record, const struct slice *files, size_t file_count, struct buf *out);
+void journal_encode(const struct journal_record *record, const struct slice *files,
+                    size_t file_count, struct buf *out);
 
 /* False where it is none; the files of a ruleset are left aside. */
 bool journal_decode(struct slice bytes, struct journal_record *record);

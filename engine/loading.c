@@ -7,7 +7,7 @@
 #include "core/log.h"
 #include "engine/worker_inner.h"
 
-#define DUE_PAGE 4096 /* customers with a timer due, of one read */
+#define DUE_PAGE  4096 /* customers with a timer due, of one read */
 #define SECOND_MS 1000
 
 static int64_t floor_second(int64_t ms)
@@ -16,39 +16,47 @@ static int64_t floor_second(int64_t ms)
 }
 
 /* A record that can't be read is as good as lost: Kafka has what it takes to make it anew. */
-static enum err add_record(struct worker *worker, struct lane *lane, struct slice key, struct slice bytes, int64_t stored_deadline_ms,
-                           struct errinfo *info)
+static enum err add_record(struct worker *worker, struct lane *lane, struct slice key,
+                           struct slice bytes, int64_t stored_deadline_ms, struct errinfo *info)
 {
     struct customer *customer;
     uint32_t flags = 0;
     enum err rc = codec_decode(lane->regime->codec, key, bytes, &customer, &flags, info);
     if (rc != ERR_NONE) {
         struct errinfo why = *info;
-        return err_set(info, ERR_FATAL, "the record of customer %.*s in Redis can't be read (%.200s): delete the key %s:{%s/%s/%d}:meta and start again: "
-                       "the partition is then rebuilt from Kafka", (int)key.size, key.data, why.text, worker->setting->config->redis_prefix,
-                       worker->setting->config->group, lane->partition.id.topic, (int)lane->partition.id.partition);
+        return err_set(info, ERR_FATAL,
+                       "the record of customer %.*s in Redis can't be read (%.200s): delete the "
+                       "key %s:{%s/%s/%d}:meta and start again: "
+                       "the partition is then rebuilt from Kafka",
+                       (int)key.size, key.data, why.text, worker->setting->config->redis_prefix,
+                       worker->setting->config->group, lane->partition.id.topic,
+                       (int)lane->partition.id.partition);
     }
     partition_add_loaded(&lane->partition, customer, stored_deadline_ms);
     if (stored_deadline_ms != CUSTOMER_NO_TIME && stored_deadline_ms < customer->deadline_ms)
-        partition_mark_dirty(&lane->partition, customer); /* the bound is about to be passed: write the true one */
+        partition_mark_dirty(&lane->partition,
+                             customer); /* the bound is about to be passed: write the true one */
     if (flags & CODEC_STATE_GONE)
         atomic_fetch_add_explicit(&worker->counters.state_gone, 1, memory_order_relaxed);
     return ERR_NONE;
 }
 
-static enum err add_customers(struct worker *worker, struct lane *lane, const struct store_request *request, struct errinfo *info)
+static enum err add_customers(struct worker *worker, struct lane *lane,
+                              const struct store_request *request, struct errinfo *info)
 {
     enum err rc = ERR_NONE;
     for (size_t i = 0; i < request->customer_count && rc == ERR_NONE; i++) {
         if (request->records[i].size == 0)
             continue; /* a new customer */
-        rc = add_record(worker, lane, request->customers[i], request->records[i], CUSTOMER_NO_TIME, info);
+        rc = add_record(worker, lane, request->customers[i], request->records[i], CUSTOMER_NO_TIME,
+                        info);
     }
     return rc;
 }
 
 /* The bound of one that is in memory becomes known here: what lies beyond cold_until_ms is all that has not been seen. */
-static enum err add_due(struct worker *worker, struct lane *lane, const struct store_request *request, struct errinfo *info)
+static enum err add_due(struct worker *worker, struct lane *lane,
+                        const struct store_request *request, struct errinfo *info)
 {
     enum err rc = ERR_NONE;
     for (size_t i = 0; i < request->timer_count && rc == ERR_NONE; i++) {
@@ -85,7 +93,8 @@ static struct store_request request_of(const struct lane *lane, int64_t until_ms
     };
 }
 
-enum err loading_due(struct worker *worker, struct lane *lane, int64_t until_ms, struct errinfo *info)
+enum err loading_due(struct worker *worker, struct lane *lane, int64_t until_ms,
+                     struct errinfo *info)
 {
     struct partition *partition = &lane->partition;
     struct store_request request;
@@ -101,7 +110,8 @@ enum err loading_due(struct worker *worker, struct lane *lane, int64_t until_ms,
         if (rc != ERR_NONE)
             return rc;
         if (request.timer_count < request.timers_max ||
-            floor_second(request.timer_deadlines_ms[0]) < floor_second(request.timer_deadlines_ms[request.timer_count - 1]))
+            floor_second(request.timer_deadlines_ms[0]) <
+                floor_second(request.timer_deadlines_ms[request.timer_count - 1]))
             break;
         request.timers_max *= 4; /* all of one second: it must be had whole */
     }
@@ -115,7 +125,8 @@ static bool same_customer(const struct loading_customer *a, const struct loading
 }
 
 /* Each customer once: an open-addressing set of indexes + 1. */
-static size_t unique(struct worker *worker, const struct loading_customer *customers, size_t count, const struct loading_customer **out)
+static size_t unique(struct worker *worker, const struct loading_customer *customers, size_t count,
+                     const struct loading_customer **out)
 {
     size_t capacity = 16, found = 0;
     while (capacity < count * 2)
@@ -133,8 +144,9 @@ static size_t unique(struct worker *worker, const struct loading_customer *custo
     return found;
 }
 
-static size_t make_requests(struct worker *worker, const struct loading_customer *const *customers, size_t count, const int64_t *until_ms,
-                            struct store_request *requests, struct lane **lanes)
+static size_t make_requests(struct worker *worker, const struct loading_customer *const *customers,
+                            size_t count, const int64_t *until_ms, struct store_request *requests,
+                            struct lane **lanes)
 {
     size_t requested = 0;
     for (size_t l = 0; l < worker->lane_count; l++) {
@@ -154,23 +166,27 @@ static size_t make_requests(struct worker *worker, const struct loading_customer
     return requested;
 }
 
-enum err loading_fetch(struct worker *worker, const struct loading_customer *customers, size_t count, const int64_t *until_ms,
-                       struct errinfo *info)
+enum err loading_fetch(struct worker *worker, const struct loading_customer *customers,
+                       size_t count, const int64_t *until_ms, struct errinfo *info)
 {
-    const struct loading_customer **each = arena_alloc(&worker->batch, (count + 1) * sizeof(void *));
-    struct store_request *requests = arena_calloc(&worker->batch, worker->lane_count + 1, sizeof *requests);
+    const struct loading_customer **each =
+        arena_alloc(&worker->batch, (count + 1) * sizeof(void *));
+    struct store_request *requests =
+        arena_calloc(&worker->batch, worker->lane_count + 1, sizeof *requests);
     struct lane **lanes = arena_alloc(&worker->batch, (worker->lane_count + 1) * sizeof(void *));
     size_t each_count = unique(worker, customers, count, each);
     size_t request_count = make_requests(worker, each, each_count, until_ms, requests, lanes);
 
     if (request_count == 0)
         return ERR_NONE;
-    enum err rc = store_load(worker->seams.load_store, requests, request_count, &worker->batch, info);
+    enum err rc =
+        store_load(worker->seams.load_store, requests, request_count, &worker->batch, info);
     for (size_t i = 0; i < request_count && rc == ERR_NONE; i++) {
         rc = add_customers(worker, lanes[i], &requests[i], info);
         if (rc == ERR_NONE)
             rc = add_due(worker, lanes[i], &requests[i], info);
-        if (rc == ERR_NONE && requests[i].timers_until_ms != INT64_MIN && reached(&requests[i]) > lanes[i]->partition.cold_until_ms)
+        if (rc == ERR_NONE && requests[i].timers_until_ms != INT64_MIN &&
+            reached(&requests[i]) > lanes[i]->partition.cold_until_ms)
             lanes[i]->partition.cold_until_ms = reached(&requests[i]);
     }
     return rc;
@@ -198,11 +214,13 @@ bool loading_is_over(const struct worker *worker)
 static bool let_go(void *self, struct customer *customer)
 {
     struct partition *partition = self;
-    if (customer->flags & (CUSTOMER_DIRTY | CUSTOMER_GONE) || customer->checkpoint != 0 || customer->timer_index == UINT32_MAX)
+    if (customer->flags & (CUSTOMER_DIRTY | CUSTOMER_GONE) || customer->checkpoint != 0 ||
+        customer->timer_index == UINT32_MAX)
         return false;
     timers_remove(&partition->timers, customer);
     partition->has_evicted = true;
-    if (customer->stored_deadline_ms != CUSTOMER_NO_TIME && customer->stored_deadline_ms <= partition->cold_until_ms)
+    if (customer->stored_deadline_ms != CUSTOMER_NO_TIME &&
+        customer->stored_deadline_ms <= partition->cold_until_ms)
         partition->cold_until_ms = customer->stored_deadline_ms - 1;
     return true;
 }
@@ -215,6 +233,7 @@ void loading_evict(struct worker *worker, size_t wanted)
     size_t excess = count + wanted - limit;
     for (size_t i = 0; i < worker->lane_count; i++) {
         struct partition *partition = &worker->lanes[i].partition;
-        table_evict(partition->table, excess * table_count(partition->table) / (count + 1) + 1, let_go, partition);
+        table_evict(partition->table, excess * table_count(partition->table) / (count + 1) + 1,
+                    let_go, partition);
     }
 }

@@ -30,5 +30,6 @@ bool metadata_parse(const char *text, struct metadata *metadata)
     metadata->watermark_ms = INT64_MIN;
     if (strcmp(watermark, "-") == 0)
         return true;
-    return sscanf(watermark, "%" SCNd64 "%n", &metadata->watermark_ms, &end) == 1 && watermark[end] == '\0';
+    return sscanf(watermark, "%" SCNd64 "%n", &metadata->watermark_ms, &end) == 1 &&
+           watermark[end] == '\0';
 }

@@ -17,9 +17,9 @@ struct metadata {
     uint64_t epoch;       /* number of the epoch that committed it */
     int64_t watermark_ms; /* INT64_MIN: none yet */
     uint64_t ruleset;
-    int64_t origin;      /* the first offset that this group ever read of the partition */
-    uint64_t journal;    /* number of the last journal record, 0: none */
-    int64_t skew_ms;     /* record time - event time of the event that holds the watermark */
+    int64_t origin;   /* the first offset that this group ever read of the partition */
+    uint64_t journal; /* number of the last journal record, 0: none */
+    int64_t skew_ms;  /* record time - event time of the event that holds the watermark */
 };
 
 void metadata_format(const struct metadata *metadata, char out[METADATA_SIZE_MAX + 1]);

@@ -14,7 +14,8 @@ static void *grow(void *items, size_t *capacity, size_t size)
     return grown;
 }
 
-void partition_init(struct partition *partition, struct topic_partition id, const struct partition_setting *setting)
+void partition_init(struct partition *partition, struct topic_partition id,
+                    const struct partition_setting *setting)
 {
     const struct rules *rules = setting->rules;
     uint32_t machines = rules_layout(rules)->machine_count;
@@ -28,7 +29,8 @@ void partition_init(struct partition *partition, struct topic_partition id, cons
     };
     timers_init(&partition->timers);
     partition->stats.states = calloc(rules_stats_state(rules, machines, 0) + 1, sizeof(int64_t));
-    partition->stats.transitions = calloc(rules_stats_transition(rules, machines, 0, 0) + 1, sizeof(int64_t));
+    partition->stats.transitions =
+        calloc(rules_stats_transition(rules, machines, 0, 0) + 1, sizeof(int64_t));
     CHECK(partition->stats.states && partition->stats.transitions);
 }
 
@@ -48,12 +50,14 @@ void partition_mark_dirty(struct partition *partition, struct customer *customer
     if (customer->flags & CUSTOMER_DIRTY)
         return;
     if (partition->dirty_count == partition->dirty_capacity)
-        partition->dirty = grow(partition->dirty, &partition->dirty_capacity, sizeof *partition->dirty);
+        partition->dirty =
+            grow(partition->dirty, &partition->dirty_capacity, sizeof *partition->dirty);
     partition->dirty[partition->dirty_count++] = customer;
     customer->flags |= CUSTOMER_DIRTY;
 }
 
-void partition_add_loaded(struct partition *partition, struct customer *customer, int64_t stored_deadline_ms)
+void partition_add_loaded(struct partition *partition, struct customer *customer,
+                          int64_t stored_deadline_ms)
 {
     customer->deadline_ms = rules_deadline(partition->setting->rules, customer);
     customer->stored_deadline_ms = stored_deadline_ms;
@@ -74,7 +78,8 @@ struct rules_context partition_context(struct partition *partition)
     };
 }
 
-enum err partition_emit(struct partition *partition, const struct partition_cause *cause, uint32_t *rank)
+enum err partition_emit(struct partition *partition, const struct partition_cause *cause,
+                        uint32_t *rank)
 {
     struct signal_list *signals = partition->setting->signals;
     const struct partition_host *host = partition->setting->host;
@@ -122,7 +127,8 @@ static bool is_there(const struct customer *customer)
 }
 
 /* 5.6: nothing may pull the watermark far ahead of the log's own time. */
-static void bound_future(struct partition *partition, struct event *event, const struct source_message *message)
+static void bound_future(struct partition *partition, struct event *event,
+                         const struct source_message *message)
 {
     if (message->time_ms == EVENT_NO_TIME || partition->setting->future_ms == INT64_MAX)
         return;
@@ -132,25 +138,28 @@ static void bound_future(struct partition *partition, struct event *event, const
     partition->counters.future++;
 }
 
-static void begin(struct partition *partition, struct rules_context *context, struct customer *customer)
+static void begin(struct partition *partition, struct rules_context *context,
+                  struct customer *customer)
 {
     partition->customers++;
     rules_begin(context, customer);
 }
 
 /* A customer that has been silent for `memory.forget_after` is forgotten before its event is looked at: the event meets a new record. */
-static void forget_silent(struct partition *partition, struct rules_context *context, struct customer *customer, const struct event *event)
+static void forget_silent(struct partition *partition, struct rules_context *context,
+                          struct customer *customer, const struct event *event)
 {
     int64_t silent_since = customer->last_seen_ms;
-    if (event->time_ms < customer->clock_ms || event->time_ms - silent_since < partition->setting->forget_after_ms)
+    if (event->time_ms < customer->clock_ms ||
+        event->time_ms - silent_since < partition->setting->forget_after_ms)
         return;
     rules_step_timers(context, customer, event->time_ms);
     if (customer->flags & CUSTOMER_GONE)
         partition_changed(partition, customer);
 }
 
-static struct customer *record_for(struct partition *partition, struct rules_context *context, struct customer *customer,
-                                   const struct event *event)
+static struct customer *record_for(struct partition *partition, struct rules_context *context,
+                                   struct customer *customer, const struct event *event)
 {
     const struct layout *layout = rules_layout(partition->setting->rules);
 
@@ -172,8 +181,8 @@ static struct customer *record_for(struct partition *partition, struct rules_con
     return customer;
 }
 
-enum err partition_apply(struct partition *partition, struct event *event, uint64_t hash, const struct source_message *message,
-                         uint32_t *rank, struct errinfo *info)
+enum err partition_apply(struct partition *partition, struct event *event, uint64_t hash,
+                         const struct source_message *message, uint32_t *rank, struct errinfo *info)
 {
     const struct partition_setting *setting = partition->setting;
     struct customer *customer = table_find(partition->table, event->customer, hash);
@@ -189,11 +198,15 @@ enum err partition_apply(struct partition *partition, struct event *event, uint6
         rc = partition_sweep(partition, watermark_ms, info);
         if (rc != ERR_NONE)
             return rc;
-        partition->skew_ms = message->time_ms == EVENT_NO_TIME ? 0 : message->time_ms - event->time_ms;
-        customer = table_find(partition->table, event->customer, hash); /* an epoch may have ended meanwhile */
+        partition->skew_ms =
+            message->time_ms == EVENT_NO_TIME ? 0 : message->time_ms - event->time_ms;
+        customer = table_find(partition->table, event->customer,
+                              hash); /* an epoch may have ended meanwhile */
     }
     if (!customer && partition->has_evicted)
-        return err_set(info, ERR_RETRY, "a long sweep has taken the memory of the batch: its customers are fetched anew");
+        return err_set(
+            info, ERR_RETRY,
+            "a long sweep has taken the memory of the batch: its customers are fetched anew");
     struct rules_context context = partition_context(partition);
     customer = record_for(partition, &context, customer, event);
     if (customer) {

@@ -32,12 +32,14 @@ struct partition_cause {
 struct partition_host {
     void *self;
     /* Takes what it needs: the signal is gone when this returns. */
-    enum err (*signal)(void *self, struct partition *partition, const struct signal *signal, const struct partition_cause *cause);
+    enum err (*signal)(void *self, struct partition *partition, const struct signal *signal,
+                       const struct partition_cause *cause);
     /*
      * Brings into memory the customers with a stored deadline up to `until_ms`, as many as fit, and moves partition->cold_until_ms to
      * where that reaches, at least over the next whole second. NULL: all customers are in memory.
      */
-    enum err (*load_due)(void *self, struct partition *partition, int64_t until_ms, struct errinfo *info);
+    enum err (*load_due)(void *self, struct partition *partition, int64_t until_ms,
+                         struct errinfo *info);
     /* Between two whole seconds of a sweep: here an epoch may end. NULL: never. */
     enum err (*between_seconds)(void *self, struct partition *partition, struct errinfo *info);
 };
@@ -48,9 +50,9 @@ struct partition_setting {
     const struct rules *rules;
     const struct schema *schema;
     int64_t lateness_ms;
-    int64_t future_ms;       /* INT64_MAX: no bound */
+    int64_t future_ms; /* INT64_MAX: no bound */
     int64_t forget_after_ms;
-    struct arena *scratch;   /* of one step */
+    struct arena *scratch; /* of one step */
     struct signal_list *signals;
     struct rules_counters *rules_counters;
 };
@@ -70,13 +72,15 @@ struct partition {
     const struct partition_setting *setting;
     struct table *table;
     struct timers timers;
-    int64_t next_offset;   /* the next event to apply */
-    int64_t watermark_ms;  /* PARTITION_NO_TIME: none yet */
-    int64_t skew_ms;       /* record time - event time of the event that holds the watermark */
-    uint64_t customers;    /* records, all told: in memory or not */
-    size_t gone;           /* in the table and forgotten: no records any more */
-    int64_t cold_until_ms; /* who has a stored deadline up to here is in memory; INT64_MAX where all are */
-    bool has_evicted;      /* since customers were last fetched: who is not found may be in the store all the same */
+    int64_t next_offset;  /* the next event to apply */
+    int64_t watermark_ms; /* PARTITION_NO_TIME: none yet */
+    int64_t skew_ms;      /* record time - event time of the event that holds the watermark */
+    uint64_t customers;   /* records, all told: in memory or not */
+    size_t gone;          /* in the table and forgotten: no records any more */
+    int64_t
+        cold_until_ms; /* who has a stored deadline up to here is in memory; INT64_MAX where all are */
+    bool
+        has_evicted; /* since customers were last fetched: who is not found may be in the store all the same */
     struct rules_stats stats;
     struct customer **dirty; /* changed since the last checkpoint was taken */
     size_t dirty_count, dirty_capacity;
@@ -88,7 +92,8 @@ struct partition {
 };
 
 /* Empty, before any event. `id` and `setting` outlive it. */
-void partition_init(struct partition *partition, struct topic_partition id, const struct partition_setting *setting);
+void partition_init(struct partition *partition, struct topic_partition id,
+                    const struct partition_setting *setting);
 void partition_fini(struct partition *partition);
 
 /* All records are in memory: nobody has to be asked. */
@@ -98,14 +103,16 @@ static inline bool partition_holds_all(const struct partition *partition)
 }
 
 /* Puts a record that was read from the store into the table. Takes ownership. */
-void partition_add_loaded(struct partition *partition, struct customer *customer, int64_t stored_deadline_ms);
+void partition_add_loaded(struct partition *partition, struct customer *customer,
+                          int64_t stored_deadline_ms);
 
 /*
  * One event of the message `cause`, whose customer is in memory if there is a record of it. `hash` is hash_bytes(event->customer). `*rank` counts
  * signals over the message. On an error (of the host's) the event is not applied, and may be applied again.
  */
-enum err partition_apply(struct partition *partition, struct event *event, uint64_t hash, const struct source_message *message,
-                         uint32_t *rank, struct errinfo *info);
+enum err partition_apply(struct partition *partition, struct event *event, uint64_t hash,
+                         const struct source_message *message, uint32_t *rank,
+                         struct errinfo *info);
 
 /* Moves the watermark to `watermark_ms` where that is later, and fires what lies below. Signals go to the host. */
 enum err partition_sweep(struct partition *partition, int64_t watermark_ms, struct errinfo *info);

@@ -10,7 +10,8 @@
 
 static bool is_off(struct publisher *publisher)
 {
-    return publisher->broken || atomic_load(&publisher->abandoned) || atomic_load(&publisher->stopping);
+    return publisher->broken || atomic_load(&publisher->abandoned) ||
+           atomic_load(&publisher->stopping);
 }
 
 static void pause_ms(int ms)
@@ -24,7 +25,8 @@ struct back_off {
     int next_ms;
 };
 
-static bool again(struct publisher *publisher, struct back_off *back_off, const char *what, const struct errinfo *info)
+static bool again(struct publisher *publisher, struct back_off *back_off, const char *what,
+                  const struct errinfo *info)
 {
     if (atomic_load(&publisher->stopping))
         return false;
@@ -33,11 +35,13 @@ static bool again(struct publisher *publisher, struct back_off *back_off, const 
     back_off->next_ms = back_off->next_ms ? back_off->next_ms * 2 : BACK_OFF_MIN_MS;
     if (back_off->next_ms > BACK_OFF_MAX_MS)
         back_off->next_ms = BACK_OFF_MAX_MS;
-    pause_ms(back_off->next_ms / 2 + (int)(clock_monotonic_ms(&publisher->options.clock) % (back_off->next_ms / 2 + 1)));
+    pause_ms(back_off->next_ms / 2 +
+             (int)(clock_monotonic_ms(&publisher->options.clock) % (back_off->next_ms / 2 + 1)));
     return true;
 }
 
-static enum err produce(struct publisher *publisher, const struct epoch_output *output, struct errinfo *info)
+static enum err produce(struct publisher *publisher, const struct epoch_output *output,
+                        struct errinfo *info)
 {
     struct sink_record record = {
         .topic = output->topic,
@@ -51,18 +55,22 @@ static enum err produce(struct publisher *publisher, const struct epoch_output *
     do
         rc = sink_produce(publisher->options.sink, &record, info);
     while (rc == ERR_AGAIN && !is_off(publisher));
-    return rc == ERR_REJECT ? ERR_FATAL : rc; /* it would be refused the next time too, and must not be skipped */
+    return rc == ERR_REJECT
+               ? ERR_FATAL
+               : rc; /* it would be refused the next time too, and must not be skipped */
 }
 
 /* The membership under which the partitions were assigned must still be the consumer's, and be one. */
-static enum err check_membership(struct publisher *publisher, const struct epoch *epoch, struct errinfo *info)
+static enum err check_membership(struct publisher *publisher, const struct epoch *epoch,
+                                 struct errinfo *info)
 {
     buf_reset(&publisher->membership);
     source_membership(publisher->options.source, &publisher->membership);
     if (publisher->membership.size == 0)
         return err_set(info, ERR_FENCED, "the consumer is no member of its group at present");
     if (!slice_equal(buf_slice(&publisher->membership), buf_slice(&epoch->membership)))
-        return err_set(info, ERR_FENCED, "the membership under which the partitions were assigned is over");
+        return err_set(info, ERR_FENCED,
+                       "the membership under which the partitions were assigned is over");
     return ERR_NONE;
 }
 
@@ -70,11 +78,13 @@ static enum err send_offsets(struct publisher *publisher, struct epoch *epoch, s
 {
     struct sink_offset *offsets = arena_alloc(&epoch->arena, epoch->offset_count * sizeof *offsets);
     for (size_t i = 0; i < epoch->offset_count; i++)
-        offsets[i] = (struct sink_offset){epoch->offsets[i].of, epoch->offsets[i].offset, epoch->offsets[i].metadata};
+        offsets[i] = (struct sink_offset){epoch->offsets[i].of, epoch->offsets[i].offset,
+                                          epoch->offsets[i].metadata};
     enum err rc = check_membership(publisher, epoch, info);
     if (rc != ERR_NONE)
         return rc;
-    return sink_offsets(publisher->options.sink, offsets, epoch->offset_count, buf_slice(&epoch->membership), info);
+    return sink_offsets(publisher->options.sink, offsets, epoch->offset_count,
+                        buf_slice(&epoch->membership), info);
 }
 
 static enum err send_transaction(struct publisher *publisher, struct epoch *epoch)
@@ -94,12 +104,15 @@ static enum err send_transaction(struct publisher *publisher, struct epoch *epoc
 static enum err save_checkpoints(struct publisher *publisher, struct epoch *epoch)
 {
     for (size_t i = 0; i < epoch->checkpoint_count; i++) {
-        const struct checkpoint *next = i + 1 < epoch->checkpoint_count ? &epoch->checkpoints[i + 1].checkpoint : NULL;
+        const struct checkpoint *next =
+            i + 1 < epoch->checkpoint_count ? &epoch->checkpoints[i + 1].checkpoint : NULL;
         struct back_off back_off = {0};
         enum err rc;
         do
-            rc = store_save(publisher->options.store, &epoch->checkpoints[i].checkpoint, next, &epoch->info);
-        while (rc == ERR_RETRY && !atomic_load(&publisher->abandoned) && again(publisher, &back_off, "redis", &epoch->info));
+            rc = store_save(publisher->options.store, &epoch->checkpoints[i].checkpoint, next,
+                            &epoch->info);
+        while (rc == ERR_RETRY && !atomic_load(&publisher->abandoned) &&
+               again(publisher, &back_off, "redis", &epoch->info));
         if (rc != ERR_NONE)
             return rc;
         if (back_off.next_ms)

@@ -18,24 +18,25 @@
 #include "producer/sink.h"
 #include "state/store.h"
 
-#define PUBLISHER_QUEUE_MAX 2 /* epochs under way: more would only hide that Kafka or Redis is too slow */
+#define PUBLISHER_QUEUE_MAX                                                                        \
+    2 /* epochs under way: more would only hide that Kafka or Redis is too slow */
 
 struct publisher_options {
     struct sink *sink;
-    struct store *store;     /* its own: not the worker's */
-    struct source *source;   /* for its membership only */
+    struct store *store;   /* its own: not the worker's */
+    struct source *source; /* for its membership only */
     struct clock clock;
 };
 
 struct publisher {
     struct publisher_options options;
     struct ring todo, done;
-    atomic_bool abandoned;  /* the worker is in doubt: send back what is queued */
+    atomic_bool abandoned; /* the worker is in doubt: send back what is queued */
     atomic_bool stopping;
-    bool broken;            /* since the last settle */
+    bool broken; /* since the last settle */
     pthread_t thread;
     bool has_thread;
-    struct buf membership;  /* scratch */
+    struct buf membership; /* scratch */
 };
 
 void publisher_init(struct publisher *publisher, const struct publisher_options *options);

@@ -15,7 +15,8 @@
 #include "engine/worker_inner.h"
 
 #define DRAIN_MS 120000
-#define JOURNAL_WAIT_MS 90000 /* a transaction is over after its time-out of 30 s, and the broker's look every 10 s */
+#define JOURNAL_WAIT_MS                                                                            \
+    90000 /* a transaction is over after its time-out of 30 s, and the broker's look every 10 s */
 
 /* What was found for one lane. */
 struct found {
@@ -32,8 +33,10 @@ struct found {
 static enum err refuse(const struct lane *lane, struct errinfo *info, const char *what)
 {
     return err_set(info, ERR_FATAL,
-                   "topic %s partition %d: %s. Nothing was changed. A person has to decide: `stagecoach reset` will do it in a later version; by hand: "
-                   "stop all workers, delete the partition's keys in Redis to rebuild from Kafka, or the group's offset and journal as well to begin anew",
+                   "topic %s partition %d: %s. Nothing was changed. A person has to decide: "
+                   "`stagecoach reset` will do it in a later version; by hand: "
+                   "stop all workers, delete the partition's keys in Redis to rebuild from Kafka, "
+                   "or the group's offset and journal as well to begin anew",
                    lane->partition.id.topic, (int)lane->partition.id.partition, what);
 }
 
@@ -49,10 +52,12 @@ static uint64_t fresh_token(struct worker *worker)
     return z ? z : 1;
 }
 
-static enum err read_r(struct worker *worker, struct lane *lane, struct found *found, struct errinfo *info)
+static enum err read_r(struct worker *worker, struct lane *lane, struct found *found,
+                       struct errinfo *info)
 {
     lane->token = fresh_token(worker);
-    return store_own(worker->seams.load_store, lane->partition.id, lane->token, &worker->batch, &found->r, info);
+    return store_own(worker->seams.load_store, lane->partition.id, lane->token, &worker->batch,
+                     &found->r, info);
 }
 
 static enum err read_c(struct worker *worker, struct found *found, struct errinfo *info)
@@ -65,7 +70,8 @@ static enum err read_c(struct worker *worker, struct found *found, struct errinf
     enum err rc = source_committed(worker->source, committed, count, info);
     for (size_t i = 0; i < count && rc == ERR_NONE; i++) {
         found[i].c = committed[i];
-        found[i].c_is_ours = committed[i].offset >= 0 && metadata_parse(committed[i].metadata, &found[i].metadata);
+        found[i].c_is_ours =
+            committed[i].offset >= 0 && metadata_parse(committed[i].metadata, &found[i].metadata);
     }
     return rc;
 }
@@ -93,7 +99,8 @@ static void take_journal(void *self, int64_t offset, struct slice value)
     }
     if (found->journal_count == found->journal_capacity) {
         size_t capacity = found->journal_capacity ? found->journal_capacity * 2 : 64;
-        struct journal_record *records = arena_alloc(&reader->worker->batch, capacity * sizeof *records);
+        struct journal_record *records =
+            arena_alloc(&reader->worker->batch, capacity * sizeof *records);
         if (found->journal_count)
             memcpy(records, found->journal, found->journal_count * sizeof *records);
         found->journal = records;
@@ -102,10 +109,12 @@ static void take_journal(void *self, int64_t offset, struct slice value)
     found->journal[found->journal_count++] = record;
 }
 
-static enum err read_journal(struct worker *worker, struct lane *lane, struct found *found, struct errinfo *info)
+static enum err read_journal(struct worker *worker, struct lane *lane, struct found *found,
+                             struct errinfo *info)
 {
     struct journal_reader reader = {worker, lane, found};
-    struct topic_partition log = {worker_journal_topic(worker, lane->partition.id.topic), lane->partition.id.partition};
+    struct topic_partition log = {worker_journal_topic(worker, lane->partition.id.topic),
+                                  lane->partition.id.partition};
     enum err rc = source_read_log(worker->source, log, &reader, take_journal, info);
     if (rc != ERR_NONE)
         return rc;
@@ -115,12 +124,15 @@ static enum err read_journal(struct worker *worker, struct lane *lane, struct fo
 }
 
 /* C names the last journal record. Its transaction's marker may reach the journal later than the offsets: then it is waited for. */
-static enum err check_journal(struct worker *worker, struct lane *lane, struct found *found, struct errinfo *info)
+static enum err check_journal(struct worker *worker, struct lane *lane, struct found *found,
+                              struct errinfo *info)
 {
     uint64_t last = found->journal_count ? found->journal[found->journal_count - 1].number : 0;
 
     if (found->c.offset < 0)
-        return found->journal_count ? refuse(lane, info, "there is a journal but no committed offset") : ERR_NONE;
+        return found->journal_count
+                   ? refuse(lane, info, "there is a journal but no committed offset")
+                   : ERR_NONE;
     if (!found->c_is_ours)
         return ERR_NONE;
     if (last >= found->metadata.journal)
@@ -128,8 +140,11 @@ static enum err check_journal(struct worker *worker, struct lane *lane, struct f
     if (worker->journal_since_ms == 0)
         worker->journal_since_ms = worker_now_ms(worker);
     if (worker_now_ms(worker) - worker->journal_since_ms < JOURNAL_WAIT_MS)
-        return err_set(info, ERR_RETRY, "the journal of %s/%d ends at record %" PRIu64 ", the committed offset names %" PRIu64, lane->partition.id.topic,
-                       (int)lane->partition.id.partition, last, found->metadata.journal);
+        return err_set(info, ERR_RETRY,
+                       "the journal of %s/%d ends at record %" PRIu64
+                       ", the committed offset names %" PRIu64,
+                       lane->partition.id.topic, (int)lane->partition.id.partition, last,
+                       found->metadata.journal);
     return refuse(lane, info, "its journal ends before the record that the committed offset names");
 }
 
@@ -142,39 +157,51 @@ static enum err check_mismatch(struct lane *lane, const struct found *found, str
     if (found->r.found && !has_c)
         return refuse(lane, info, "Redis has a checkpoint but the group has no committed offset");
     if (found->r.found && !found->c_is_ours)
-        return refuse(lane, info, "Redis has a checkpoint but the committed offset is not from Stagecoach");
+        return refuse(lane, info,
+                      "Redis has a checkpoint but the committed offset is not from Stagecoach");
     if (has_c && !found->c_is_ours && found->journal_count)
-        return refuse(lane, info, "there is a journal but the committed offset is not from Stagecoach");
+        return refuse(lane, info,
+                      "there is a journal but the committed offset is not from Stagecoach");
     if (found->r.found && found->r.offset > found->c.offset)
         return refuse(lane, info, "the checkpoint in Redis is ahead of the committed offset");
     if (found->c_is_ours && (found->c.offset > found->end || found->c.offset < found->first))
         return refuse(lane, info, "the committed offset lies outside the log");
     if (found->r.found && found->r.offset < found->first)
-        return refuse(lane, info, "the events between checkpoint and committed offset are no longer in the log");
+        return refuse(
+            lane, info,
+            "the events between checkpoint and committed offset are no longer in the log");
     return ERR_NONE;
 }
 
-static enum err check_partitions(struct worker *worker, struct lane *lane, const struct found *found, struct errinfo *info)
+static enum err check_partitions(struct worker *worker, struct lane *lane,
+                                 const struct found *found, struct errinfo *info)
 {
     int32_t partitions;
-    enum err rc = source_partition_count(worker->source, lane->partition.id.topic, &partitions, info);
+    enum err rc =
+        source_partition_count(worker->source, lane->partition.id.topic, &partitions, info);
     for (size_t i = 0; i < found->journal_count && rc == ERR_NONE; i++)
         if (found->journal[i].kind == JOURNAL_START && found->journal[i].partitions != partitions)
-            rc = refuse(lane, info, "the topic's number of partitions has changed, and with it which customers are where");
+            rc = refuse(lane, info,
+                        "the topic's number of partitions has changed, and with it which customers "
+                        "are where");
     return rc;
 }
 
 /* ---- setting up ---- */
 
 /* An empty partition under the rules that are in force where it begins. */
-static enum err enter(struct worker *worker, struct lane *lane, uint64_t ruleset, struct errinfo *info)
+static enum err enter(struct worker *worker, struct lane *lane, uint64_t ruleset,
+                      struct errinfo *info)
 {
     struct topic_partition id = lane->partition.id;
     struct regime *regime = regime_by_id(worker, ruleset);
     char text[96];
 
     if (!regime) {
-        snprintf(text, sizeof text, "the rules %016" PRIx64 " were in force here, and are neither configured nor in the journal", ruleset);
+        snprintf(text, sizeof text,
+                 "the rules %016" PRIx64
+                 " were in force here, and are neither configured nor in the journal",
+                 ruleset);
         return refuse(lane, info, text);
     }
     partition_fini(&lane->partition);
@@ -205,19 +232,22 @@ static void read_stats(struct lane *lane, const struct store_position *r)
                 if (slice_equal(r->stats[i].field, rules_stats_state_field(rules, m, from)))
                     stats->states[rules_stats_state(rules, m, from)] = value.i;
                 for (uint32_t to = 0; to < states; to++)
-                    if (slice_equal(r->stats[i].field, rules_stats_transition_field(rules, m, from, to)))
+                    if (slice_equal(r->stats[i].field,
+                                    rules_stats_transition_field(rules, m, from, to)))
                         stats->transitions[rules_stats_transition(rules, m, from, to)] = value.i;
             }
         }
     }
 }
 
-static enum err read_layouts(struct worker *worker, struct lane *lane, const struct store_position *r, struct errinfo *info)
+static enum err read_layouts(struct worker *worker, struct lane *lane,
+                             const struct store_position *r, struct errinfo *info)
 {
     for (size_t i = 0; i < r->layout_count; i++) {
         char text[32];
         unsigned long long id = 0;
-        snprintf(text, sizeof text, "%.*s", (int)(r->layouts[i].field.size & 31), r->layouts[i].field.data);
+        snprintf(text, sizeof text, "%.*s", (int)(r->layouts[i].field.size & 31),
+                 r->layouts[i].field.data);
         id = strtoull(text, NULL, 10);
         if (id == rules_layout(lane->partition.setting->rules)->id)
             lane->layout_stored = true;
@@ -228,7 +258,8 @@ static enum err read_layouts(struct worker *worker, struct lane *lane, const str
     return ERR_NONE;
 }
 
-static enum err set_up_from_r(struct worker *worker, struct lane *lane, const struct found *found, struct errinfo *info)
+static enum err set_up_from_r(struct worker *worker, struct lane *lane, const struct found *found,
+                              struct errinfo *info)
 {
     enum err rc = enter(worker, lane, found->r.ruleset, info);
     if (rc != ERR_NONE)
@@ -238,7 +269,8 @@ static enum err set_up_from_r(struct worker *worker, struct lane *lane, const st
     lane->partition.cold_until_ms = found->r.customers ? INT64_MIN : INT64_MAX;
     lane->r_offset = found->r.offset;
     lane->journal_applied = found->r.journal;
-    lane->migrating = found->r.customers > 0; /* if a change of rules was under way, it is ended first */
+    lane->migrating =
+        found->r.customers > 0; /* if a change of rules was under way, it is ended first */
     read_stats(lane, &found->r);
     return read_layouts(worker, lane, &found->r, info);
 }
@@ -253,7 +285,8 @@ static uint64_t first_ruleset(const struct found *found)
 }
 
 /* Redis has nothing: whatever is left of the partition's keys goes, and everything is computed anew from the origin on. */
-static enum err set_up_from_origin(struct worker *worker, struct lane *lane, const struct found *found, struct errinfo *info)
+static enum err set_up_from_origin(struct worker *worker, struct lane *lane,
+                                   const struct found *found, struct errinfo *info)
 {
     int64_t from = found->metadata.origin;
     enum err rc = store_wipe(worker->seams.load_store, lane->partition.id, lane->token, info);
@@ -263,9 +296,11 @@ static enum err set_up_from_origin(struct worker *worker, struct lane *lane, con
         return rc;
     if (from < found->first) {
         log_error("partition.log_too_short",
-                  "topic=%s partition=%d origin=%lld first=%lld note=\"Redis has no checkpoint and the log no longer reaches back to the origin: "
+                  "topic=%s partition=%d origin=%lld first=%lld note=\"Redis has no checkpoint and "
+                  "the log no longer reaches back to the origin: "
                   "customers are rebuilt from the first event that is left\"",
-                  lane->partition.id.topic, (int)lane->partition.id.partition, (long long)from, (long long)found->first);
+                  lane->partition.id.topic, (int)lane->partition.id.partition, (long long)from,
+                  (long long)found->first);
         from = found->first;
     }
     atomic_fetch_add_explicit(&worker->counters.rebuilds, 1, memory_order_relaxed);
@@ -289,11 +324,13 @@ static void journal_first_rules(struct worker *worker, struct lane *lane)
 }
 
 /* Neither R, C nor journal: the first start. The position is committed with its origin before the first event. */
-static enum err set_up_first(struct worker *worker, struct lane *lane, const struct found *found, bool appears_later, struct errinfo *info)
+static enum err set_up_first(struct worker *worker, struct lane *lane, const struct found *found,
+                             bool appears_later, struct errinfo *info)
 {
     bool latest = worker->setting->config->start == CONFIG_START_LATEST && !appears_later;
     struct journal_record start = {.kind = JOURNAL_START};
-    enum err rc = source_partition_count(worker->source, lane->partition.id.topic, &start.partitions, info);
+    enum err rc =
+        source_partition_count(worker->source, lane->partition.id.topic, &start.partitions, info);
     if (rc == ERR_NONE)
         rc = store_wipe(worker->seams.load_store, lane->partition.id, lane->token, info);
     if (rc == ERR_NONE)
@@ -319,23 +356,28 @@ static void keep_journal(struct lane *lane, const struct found *found)
     for (size_t i = 0; i < found->journal_count; i++) {
         const struct journal_record *record = &found->journal[i];
         bool is_wanted = record->kind == JOURNAL_WATERMARK || record->kind == JOURNAL_RULES;
-        if (is_wanted && record->number > lane->journal_applied && record->number <= found->metadata.journal)
+        if (is_wanted && record->number > lane->journal_applied &&
+            record->number <= found->metadata.journal)
             lane->journal[lane->journal_count++] = *record;
     }
 }
 
 static void log_recovered(const struct lane *lane, const struct found *found)
 {
-    log_info("partition.recovered", "topic=%s partition=%d r=%lld c=%lld customers=%llu journal=%llu", lane->partition.id.topic,
-             (int)lane->partition.id.partition, found->r.found ? (long long)found->r.offset : -1LL, (long long)found->c.offset,
-             (unsigned long long)lane->partition.customers, (unsigned long long)lane->journal_number);
+    log_info(
+        "partition.recovered", "topic=%s partition=%d r=%lld c=%lld customers=%llu journal=%llu",
+        lane->partition.id.topic, (int)lane->partition.id.partition,
+        found->r.found ? (long long)found->r.offset : -1LL, (long long)found->c.offset,
+        (unsigned long long)lane->partition.customers, (unsigned long long)lane->journal_number);
 }
 
-static enum err set_up_after_c(struct worker *worker, struct lane *lane, const struct found *found, struct errinfo *info)
+static enum err set_up_after_c(struct worker *worker, struct lane *lane, const struct found *found,
+                               struct errinfo *info)
 {
     enum err rc = check_partitions(worker, lane, found, info);
     if (rc == ERR_NONE)
-        rc = found->r.found ? set_up_from_r(worker, lane, found, info) : set_up_from_origin(worker, lane, found, info);
+        rc = found->r.found ? set_up_from_r(worker, lane, found, info)
+                            : set_up_from_origin(worker, lane, found, info);
     if (rc != ERR_NONE)
         return rc;
     lane->origin = found->metadata.origin;
@@ -346,17 +388,21 @@ static enum err set_up_after_c(struct worker *worker, struct lane *lane, const s
     lane->target = found->metadata;
     lane->phase = LANE_REPLAYING;
     keep_journal(lane, found);
-    return lane->partition.next_offset < found->c.offset ? ERR_NONE : recovery_reach(worker, lane, found->c.offset, info);
+    return lane->partition.next_offset < found->c.offset
+               ? ERR_NONE
+               : recovery_reach(worker, lane, found->c.offset, info);
 }
 
-static enum err set_up(struct worker *worker, struct lane *lane, const struct found *found, bool appears_later, struct errinfo *info)
+static enum err set_up(struct worker *worker, struct lane *lane, const struct found *found,
+                       bool appears_later, struct errinfo *info)
 {
     enum err rc = check_mismatch(lane, found, info);
     if (rc != ERR_NONE)
         return rc;
     lane->version_acked = lane->version_taken = found->r.version;
     lane->r_offset = -1;
-    rc = found->c_is_ours ? set_up_after_c(worker, lane, found, info) : set_up_first(worker, lane, found, appears_later, info);
+    rc = found->c_is_ours ? set_up_after_c(worker, lane, found, info)
+                          : set_up_first(worker, lane, found, appears_later, info);
     if (rc == ERR_NONE)
         log_recovered(lane, found);
     return rc;
@@ -370,7 +416,8 @@ static void reset_lane(struct worker *worker, struct lane *lane)
     free(lane->journal);
     free(lane->rulesets);
     partition_fini(&lane->partition);
-    *lane = (struct lane){.end_offset = -1, .regime = regime_of(worker, atomic_load(&worker->wanted))};
+    *lane =
+        (struct lane){.end_offset = -1, .regime = regime_of(worker, atomic_load(&worker->wanted))};
     partition_init(&lane->partition, id, &lane->regime->setting);
 }
 
@@ -392,20 +439,23 @@ static enum err read_all(struct worker *worker, struct found *found, struct erri
 }
 
 /* Has the group read of this topic before? Then a partition without any trace is a new one. */
-static enum err topic_is_known(struct worker *worker, const char *topic, bool *known, struct errinfo *info)
+static enum err topic_is_known(struct worker *worker, const char *topic, bool *known,
+                               struct errinfo *info)
 {
     int32_t count;
     enum err rc = source_partition_count(worker->source, topic, &count, info);
     if (rc != ERR_NONE)
         return rc;
-    struct source_committed *committed = arena_calloc(&worker->batch, (size_t)count + 1, sizeof *committed);
+    struct source_committed *committed =
+        arena_calloc(&worker->batch, (size_t)count + 1, sizeof *committed);
     for (int32_t i = 0; i < count; i++)
         committed[i].of = (struct topic_partition){topic, i};
     rc = source_committed(worker->source, committed, (size_t)count, info);
     *known = false;
     struct metadata metadata;
     for (int32_t i = 0; i < count && rc == ERR_NONE; i++)
-        *known = *known || (committed[i].offset >= 0 && metadata_parse(committed[i].metadata, &metadata));
+        *known = *known ||
+                 (committed[i].offset >= 0 && metadata_parse(committed[i].metadata, &metadata));
     return rc;
 }
 
@@ -421,7 +471,8 @@ static enum err set_up_all(struct worker *worker, const struct found *found, str
             rc = set_up(worker, lane, &found[i], known, info);
     }
     for (size_t i = 0; i < worker->lane_count && rc == ERR_NONE; i++)
-        rc = source_resume(worker->source, worker->lanes[i].partition.id, worker->lanes[i].partition.next_offset, info);
+        rc = source_resume(worker->source, worker->lanes[i].partition.id,
+                           worker->lanes[i].partition.next_offset, info);
     return rc;
 }
 
@@ -457,13 +508,16 @@ void recovery_step(struct worker *worker)
 /* ---- replay ---- */
 
 /* A change of rules needs all that is in memory to be in Redis. */
-static enum err replay_change(struct worker *worker, struct lane *lane, const struct journal_record *record, struct errinfo *info)
+static enum err replay_change(struct worker *worker, struct lane *lane,
+                              const struct journal_record *record, struct errinfo *info)
 {
     struct regime *to = regime_by_id(worker, record->ruleset);
     char text[96];
 
     if (!to) {
-        snprintf(text, sizeof text, "the rules %016" PRIx64 " that its journal names can't be read by this version", record->ruleset);
+        snprintf(text, sizeof text,
+                 "the rules %016" PRIx64 " that its journal names can't be read by this version",
+                 record->ruleset);
         return refuse(lane, info, text);
     }
     if (to == lane->regime) {
@@ -476,7 +530,8 @@ static enum err replay_change(struct worker *worker, struct lane *lane, const st
     return rc == ERR_NONE ? regime_migrate(worker, lane, info) : rc;
 }
 
-static enum err replay_record(struct worker *worker, struct lane *lane, const struct journal_record *record, struct errinfo *info)
+static enum err replay_record(struct worker *worker, struct lane *lane,
+                              const struct journal_record *record, struct errinfo *info)
 {
     enum err rc = ERR_NONE;
     if (record->watermark_ms != PARTITION_NO_TIME)
@@ -488,10 +543,12 @@ static enum err replay_record(struct worker *worker, struct lane *lane, const st
     return rc;
 }
 
-static enum err replay_journal(struct worker *worker, struct lane *lane, int64_t offset, struct errinfo *info)
+static enum err replay_journal(struct worker *worker, struct lane *lane, int64_t offset,
+                               struct errinfo *info)
 {
     enum err rc = ERR_NONE;
-    while (rc == ERR_NONE && lane->journal_next < lane->journal_count && lane->journal[lane->journal_next].offset <= offset) {
+    while (rc == ERR_NONE && lane->journal_next < lane->journal_count &&
+           lane->journal[lane->journal_next].offset <= offset) {
         const struct journal_record *record = &lane->journal[lane->journal_next];
         rc = replay_record(worker, lane, record, info);
         lane->journal_next += lane->journal_applied == record->number;
@@ -499,7 +556,8 @@ static enum err replay_journal(struct worker *worker, struct lane *lane, int64_t
     return rc;
 }
 
-enum err recovery_reach(struct worker *worker, struct lane *lane, int64_t offset, struct errinfo *info)
+enum err recovery_reach(struct worker *worker, struct lane *lane, int64_t offset,
+                        struct errinfo *info)
 {
     enum err rc = lane->migrating ? regime_migrate(worker, lane, info) : ERR_NONE;
     if (rc != ERR_NONE || lane->phase != LANE_REPLAYING)
@@ -515,7 +573,7 @@ enum err recovery_reach(struct worker *worker, struct lane *lane, int64_t offset
     lane->partition.skew_ms = lane->target.skew_ms;
     lane->journal_applied = lane->journal_number;
     lane->phase = LANE_LIVE;
-    log_info("partition.live", "topic=%s partition=%d offset=%lld", lane->partition.id.topic, (int)lane->partition.id.partition,
-             (long long)lane->c_offset);
+    log_info("partition.live", "topic=%s partition=%d offset=%lld", lane->partition.id.topic,
+             (int)lane->partition.id.partition, (long long)lane->c_offset);
     return ERR_NONE;
 }

@@ -16,8 +16,8 @@
 #include "engine/worker_inner.h"
 
 #define MIGRATE_PAGE 4096
-#define DRAIN_MS 120000
-#define TEXTS_MAX (RULES_MACHINES_MAX + 2)
+#define DRAIN_MS     120000
+#define TEXTS_MAX    (RULES_MACHINES_MAX + 2)
 
 /* ---- what journals and Redis have told ---- */
 
@@ -51,7 +51,8 @@ static void archive(struct worker *worker, uint64_t id, bool is_layout, struct s
         arena_init(&worker->archive->arena);
     }
     struct archived *added = arena_alloc(&worker->archive->arena, sizeof *added);
-    *added = (struct archived){worker->archive->first, id, is_layout, arena_copy(&worker->archive->arena, bytes)};
+    *added = (struct archived){worker->archive->first, id, is_layout,
+                               arena_copy(&worker->archive->arena, bytes)};
     worker->archive->first = added;
 }
 
@@ -60,7 +61,8 @@ void regime_archive(struct worker *worker, uint64_t ruleset, struct slice record
     archive(worker, ruleset, false, record);
 }
 
-enum err regime_know_layout(struct worker *worker, uint64_t id, struct slice description, struct errinfo *info)
+enum err regime_know_layout(struct worker *worker, uint64_t id, struct slice description,
+                            struct errinfo *info)
 {
     enum err rc = ERR_NONE;
     for (struct regime *regime = worker->regimes; regime && rc == ERR_NONE; regime = regime->next)
@@ -75,9 +77,11 @@ enum err regime_know_layout(struct worker *worker, uint64_t id, struct slice des
 static void tell_layouts(struct worker *worker, struct regime *to)
 {
     struct errinfo info;
-    for (const struct archived *known = worker->archive ? worker->archive->first : NULL; known; known = known->next)
+    for (const struct archived *known = worker->archive ? worker->archive->first : NULL; known;
+         known = known->next)
         if (known->is_layout)
-            CHECK(codec_know(to->codec, known->id, known->bytes, &info) == ERR_NONE); /* another codec took it */
+            CHECK(codec_know(to->codec, known->id, known->bytes, &info) ==
+                  ERR_NONE); /* another codec took it */
 }
 
 static struct regime *new_regime(struct worker *worker, const struct ruleset *ruleset)
@@ -106,7 +110,8 @@ static struct regime *new_regime(struct worker *worker, const struct ruleset *ru
     tell_layouts(worker, regime);
     buf_init(&description);
     codec_layout_describe(rules_layout(ruleset->rules), &description);
-    CHECK(regime_know_layout(worker, rules_layout(ruleset->rules)->id, buf_slice(&description), &info) == ERR_NONE);
+    CHECK(regime_know_layout(worker, rules_layout(ruleset->rules)->id, buf_slice(&description),
+                             &info) == ERR_NONE);
     buf_fini(&description);
     return regime;
 }
@@ -156,7 +161,9 @@ struct regime *regime_by_id(struct worker *worker, uint64_t id)
         return NULL;
     diag_init(&diag);
     struct ruleset *ruleset = ruleset_from_texts(texts, texts_of(record->bytes, texts), &diag);
-    diag_print(&diag, stderr); /* rules that were in force once are without mistakes, unless the version is another */
+    diag_print(
+        &diag,
+        stderr); /* rules that were in force once are without mistakes, unless the version is another */
     diag_fini(&diag);
     if (!ruleset)
         return NULL;
@@ -194,14 +201,19 @@ static void keep_transitions(const struct partition *from, struct partition *to)
         for (uint32_t n = 0; n < new->machine_count; n++) {
             if (!slice_equal(old->machines[m].name, new->machines[n].name))
                 continue;
-            for (uint32_t a = 0; a < old->machines[m].state_count * old->machines[m].state_count; a++) {
-                uint32_t x = a / old->machines[m].state_count, y = a % old->machines[m].state_count, p = 0, q = 0;
-                while (p < new->machines[n].state_count && !slice_equal(new->machines[n].states[p], old->machines[m].states[x]))
+            for (uint32_t a = 0; a < old->machines[m].state_count * old->machines[m].state_count;
+                 a++) {
+                uint32_t x = a / old->machines[m].state_count, y = a % old->machines[m].state_count,
+                         p = 0, q = 0;
+                while (p < new->machines[n].state_count &&
+                       !slice_equal(new->machines[n].states[p], old->machines[m].states[x]))
                     p++;
-                while (q < new->machines[n].state_count && !slice_equal(new->machines[n].states[q], old->machines[m].states[y]))
+                while (q < new->machines[n].state_count &&
+                       !slice_equal(new->machines[n].states[q], old->machines[m].states[y]))
                     q++;
                 if (p < new->machines[n].state_count && q < new->machines[n].state_count)
-                    to->stats.transitions[rules_stats_transition(after, n, p, q)] = from->stats.transitions[rules_stats_transition(before, m, x, y)];
+                    to->stats.transitions[rules_stats_transition(after, n, p, q)] =
+                        from->stats.transitions[rules_stats_transition(before, m, x, y)];
             }
         }
 }
@@ -227,7 +239,8 @@ static void start_anew(struct lane *lane, struct regime *to)
     lane->migrating = true;
 }
 
-enum err regime_switch(struct worker *worker, struct lane *lane, struct regime *to, uint64_t journal, struct errinfo *info)
+enum err regime_switch(struct worker *worker, struct lane *lane, struct regime *to,
+                       uint64_t journal, struct errinfo *info)
 {
     uint64_t from = lane->regime->ruleset->id;
     CHECK(lane->partition.dirty_count == 0 && lane->r_offset == lane->partition.next_offset);
@@ -243,8 +256,10 @@ enum err regime_switch(struct worker *worker, struct lane *lane, struct regime *
     lane->journal_applied = journal;
     lane->ruleset_named = to->ruleset->id;
     start_anew(lane, to);
-    log_info("partition.rules_changed", "topic=%s partition=%d offset=%lld from=%016" PRIx64 " to=%016" PRIx64, lane->partition.id.topic,
-             (int)lane->partition.id.partition, (long long)lane->partition.next_offset, from, to->ruleset->id);
+    log_info("partition.rules_changed",
+             "topic=%s partition=%d offset=%lld from=%016" PRIx64 " to=%016" PRIx64,
+             lane->partition.id.topic, (int)lane->partition.id.partition,
+             (long long)lane->partition.next_offset, from, to->ruleset->id);
     return ERR_NONE;
 }
 
@@ -258,7 +273,8 @@ static void count_states(struct partition *partition, const struct customer *cus
         partition->stats.states[rules_stats_state(rules, m, machines[m].state)]++;
 }
 
-static enum err migrate_record(struct worker *worker, struct lane *lane, struct slice key, struct slice bytes, struct checkpoint_record *record,
+static enum err migrate_record(struct worker *worker, struct lane *lane, struct slice key,
+                               struct slice bytes, struct checkpoint_record *record,
                                struct errinfo *info)
 {
     const struct layout *layout = rules_layout(lane->partition.setting->rules);
@@ -283,7 +299,8 @@ static enum err migrate_record(struct worker *worker, struct lane *lane, struct 
 }
 
 /* One page; *more: there may be others. */
-static enum err migrate_page(struct worker *worker, struct lane *lane, bool *more, struct errinfo *info)
+static enum err migrate_page(struct worker *worker, struct lane *lane, bool *more,
+                             struct errinfo *info)
 {
     struct store_request request = {
         .of = lane->partition.id,
@@ -305,17 +322,20 @@ static enum err migrate_page(struct worker *worker, struct lane *lane, bool *mor
     if (rc != ERR_NONE || request.timer_count == 0)
         return rc;
     struct checkpoint checkpoint = flush_position(worker, lane);
-    struct checkpoint_record *records = arena_alloc(&worker->page, (request.timer_count + 1) * sizeof *records);
+    struct checkpoint_record *records =
+        arena_alloc(&worker->page, (request.timer_count + 1) * sizeof *records);
     for (size_t i = 0; i < request.timer_count && rc == ERR_NONE; i++)
         if (request.timer_records[i].size > 0)
-            rc = migrate_record(worker, lane, request.timer_customers[i], request.timer_records[i], &records[checkpoint.record_count++], info);
+            rc = migrate_record(worker, lane, request.timer_customers[i], request.timer_records[i],
+                                &records[checkpoint.record_count++], info);
     checkpoint.records = records;
     flush_stats(lane, &worker->page, &checkpoint);
     flush_layout(worker, lane, &worker->page, &checkpoint);
     if (rc == ERR_NONE)
         rc = store_save(worker->seams.load_store, &checkpoint, NULL, info);
     if (rc != ERR_NONE) {
-        memcpy(stats->states, before, states * sizeof *before); /* the page is counted when it comes again */
+        memcpy(stats->states, before,
+               states * sizeof *before); /* the page is counted when it comes again */
         return rc;
     }
     lane->layout_stored = true;

@@ -23,7 +23,8 @@ static bool is_plain_value(const struct yaml_node *node)
 {
     struct number number;
     bool truth;
-    return !node->quoted && (yaml_is_null(node) || yaml_bool(node, &truth) || number_parse(node->text, &number));
+    return !node->quoted &&
+           (yaml_is_null(node) || yaml_bool(node, &truth) || number_parse(node->text, &number));
 }
 
 static void add_node(struct buf *out, const struct yaml_node *node)
@@ -60,8 +61,9 @@ static struct slice settings_text(const struct config *config, struct arena *are
 {
     struct buf text;
     buf_init(&text);
-    buf_printf(&text, "lateness: %" PRId64 "\nfuture: %" PRId64 "\nforget_after: %" PRId64 "\nconstants: ", config->lateness_ms, config->future_ms,
-               config->forget_after_ms);
+    buf_printf(&text,
+               "lateness: %" PRId64 "\nfuture: %" PRId64 "\nforget_after: %" PRId64 "\nconstants: ",
+               config->lateness_ms, config->future_ms, config->forget_after_ms);
     if (config->constants)
         add_node(&text, config->constants);
     else
@@ -135,7 +137,8 @@ static bool read_settings(struct ruleset *ruleset, struct diag *diag)
     if (!ruleset->memory->settings)
         return false;
     const struct yaml_node *root = yaml_root(ruleset->memory->settings);
-    return root->kind == YAML_MAPPING && read_ms(root, "lateness", &ruleset->lateness_ms) && read_ms(root, "future", &ruleset->future_ms) &&
+    return root->kind == YAML_MAPPING && read_ms(root, "lateness", &ruleset->lateness_ms) &&
+           read_ms(root, "future", &ruleset->future_ms) &&
            read_ms(root, "forget_after", &ruleset->forget_after_ms);
 }
 

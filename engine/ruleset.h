@@ -30,7 +30,8 @@ struct ruleset {
 };
 
 /* Takes rules and schema over. `config` is only read, but its `constants` node has to outlive the ruleset. */
-struct ruleset *ruleset_new(const struct config *config, struct rules *rules, struct schema *schema);
+struct ruleset *ruleset_new(const struct config *config, struct rules *rules,
+                            struct schema *schema);
 
 /* From a journal's texts (copied). NULL where they can't be read: `diag` says why. */
 struct ruleset *ruleset_from_texts(const struct slice *texts, size_t count, struct diag *diag);

@@ -16,7 +16,8 @@ static int64_t floor_second(int64_t ms)
 
 /* ---- who fired how often in this sweep: few, so it is looked up only for those that will come again ---- */
 
-static struct partition_busy *busy_slot(struct partition_busy *slots, size_t capacity, uint64_t hash)
+static struct partition_busy *busy_slot(struct partition_busy *slots, size_t capacity,
+                                        uint64_t hash)
 {
     size_t at = (size_t)(hash & (capacity - 1));
     while (slots[at].fired && slots[at].hash != hash)
@@ -46,7 +47,8 @@ static uint32_t busy_fired(const struct partition *partition, const struct custo
 {
     if (partition->busy_count == 0)
         return 0;
-    return busy_slot(partition->busy, partition->busy_capacity, key_hash(partition, customer))->fired;
+    return busy_slot(partition->busy, partition->busy_capacity, key_hash(partition, customer))
+        ->fired;
 }
 
 static void busy_set(struct partition *partition, const struct customer *customer, uint32_t fired)
@@ -72,7 +74,8 @@ static void leave(struct partition *partition, struct customer *customer)
 {
     if (partition->left_count == partition->left_capacity) {
         partition->left_capacity = partition->left_capacity ? partition->left_capacity * 2 : 16;
-        partition->left = realloc(partition->left, partition->left_capacity * sizeof(struct customer *));
+        partition->left =
+            realloc(partition->left, partition->left_capacity * sizeof(struct customer *));
         CHECK(partition->left);
     }
     partition->left[partition->left_count++] = customer;
@@ -87,7 +90,8 @@ static void return_left(struct partition *partition)
 }
 
 /* Fires what the customer has due up to `until_ms`. More will come in this sweep where its next deadline is at or before `end_ms`. */
-static enum err fire(struct partition *partition, struct customer *customer, int64_t until_ms, int64_t end_ms)
+static enum err fire(struct partition *partition, struct customer *customer, int64_t until_ms,
+                     int64_t end_ms)
 {
     struct rules_context context = partition_context(partition);
     struct partition_cause cause = {partition->next_offset, NULL};
@@ -115,7 +119,8 @@ static enum err visit(struct partition *partition, int64_t until_ms, int64_t end
     if (customer->deadline_ms > until_ms) {
         timers_set(&partition->timers, customer, customer->deadline_ms);
         if (customer->stored_deadline_ms <= until_ms)
-            partition_mark_dirty(partition, customer); /* the stored bound is passed: write the new one */
+            partition_mark_dirty(partition,
+                                 customer); /* the stored bound is passed: write the new one */
         return ERR_NONE;
     }
     return fire(partition, customer, until_ms, end_ms);
@@ -130,7 +135,8 @@ static enum err step_over(struct partition *partition, int64_t second_ms, struct
 }
 
 /* Fires all timers of customers in memory with a deadline before `limit_ms`, a whole second, second by second. */
-static enum err fire_below(struct partition *partition, int64_t limit_ms, int64_t end_ms, struct errinfo *info)
+static enum err fire_below(struct partition *partition, int64_t limit_ms, int64_t end_ms,
+                           struct errinfo *info)
 {
     bool first = true;
     int64_t second_ms = 0;
@@ -155,12 +161,14 @@ static enum err fire_below(struct partition *partition, int64_t limit_ms, int64_
 }
 
 /* How far the customers in memory are all that there are: the whole second up to which can be fired now. */
-static enum err load_up_to(struct partition *partition, int64_t limit_ms, int64_t *reached_ms, struct errinfo *info)
+static enum err load_up_to(struct partition *partition, int64_t limit_ms, int64_t *reached_ms,
+                           struct errinfo *info)
 {
     const struct partition_host *host = partition->setting->host;
 
     *reached_ms = limit_ms;
-    if (!host->load_due || partition->cold_until_ms >= limit_ms - 1 || partition_holds_all(partition))
+    if (!host->load_due || partition->cold_until_ms >= limit_ms - 1 ||
+        partition_holds_all(partition))
         return ERR_NONE;
     int64_t before_ms = partition->cold_until_ms;
     enum err rc = host->load_due(host->self, partition, limit_ms - 1, info);
@@ -210,7 +218,8 @@ enum err partition_finish(struct partition *partition, int64_t until_ms, struct 
     enum err rc = partition_sweep(partition, until_ms, info);
 
     /* What is left lies within the last second. */
-    while (rc == ERR_NONE && (entry = timers_peek(&partition->timers)) && entry->deadline_ms <= until_ms)
+    while (rc == ERR_NONE && (entry = timers_peek(&partition->timers)) &&
+           entry->deadline_ms <= until_ms)
         rc = visit(partition, until_ms, until_ms);
     busy_reset(partition);
     return_left(partition);

@@ -12,7 +12,8 @@
 struct rules_context partition_context(struct partition *partition);
 
 /* Hands the signals of the step to the host and forgets them. */
-enum err partition_emit(struct partition *partition, const struct partition_cause *cause, uint32_t *rank);
+enum err partition_emit(struct partition *partition, const struct partition_cause *cause,
+                        uint32_t *rank);
 
 /* After a step: the record is dirty, its timer is set anew, or it is gone. */
 void partition_changed(struct partition *partition, struct customer *customer);

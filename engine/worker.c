@@ -8,9 +8,10 @@
 
 #define BACK_OFF_MIN_MS 50
 #define BACK_OFF_MAX_MS 5000
-#define POLL_MS 20
-#define ROOM_WAIT_MS 1000 /* for the publisher, before partitions are paused: a pause throws away what is fetched */
-#define DRAIN_MS 120000   /* half the time that a rebalance is given (max.poll.interval.ms, 5 min) */
+#define POLL_MS         20
+#define ROOM_WAIT_MS                                                                               \
+    1000 /* for the publisher, before partitions are paused: a pause throws away what is fetched */
+#define DRAIN_MS 120000 /* half the time that a rebalance is given (max.poll.interval.ms, 5 min) */
 
 /* ---- small things that all files of the worker use ---- */
 
@@ -65,7 +66,8 @@ int worker_back_off(struct worker *worker, int back_off_ms)
     int next_ms = back_off_ms ? back_off_ms * 2 : BACK_OFF_MIN_MS;
     if (next_ms > BACK_OFF_MAX_MS)
         next_ms = BACK_OFF_MAX_MS;
-    return next_ms / 2 + (int)((uint64_t)worker_now_ms(worker) * 7919 % (uint64_t)(next_ms / 2)) + 1;
+    return next_ms / 2 + (int)((uint64_t)worker_now_ms(worker) * 7919 % (uint64_t)(next_ms / 2)) +
+           1;
 }
 
 void worker_block(struct worker *worker, struct lane *lane, const char *reason)
@@ -74,7 +76,8 @@ void worker_block(struct worker *worker, struct lane *lane, const char *reason)
     if (lane->blocked || lane->phase == LANE_PARKED)
         return;
     if (lane->back_off_ms == 0)
-        log_warn("partition.paused", "topic=%s partition=%d offset=%lld reason=\"%s\"", lane->partition.id.topic, (int)lane->partition.id.partition,
+        log_warn("partition.paused", "topic=%s partition=%d offset=%lld reason=\"%s\"",
+                 lane->partition.id.topic, (int)lane->partition.id.partition,
                  (long long)lane->partition.next_offset, reason);
     lane->back_off_ms = worker_back_off(worker, lane->back_off_ms);
     lane->retry_ms = worker_now_ms(worker) + lane->back_off_ms;
@@ -111,10 +114,12 @@ void worker_unblock(struct worker *worker)
         struct lane *lane = &worker->lanes[i];
         if (!lane->blocked || now_ms < lane->retry_ms)
             continue;
-        if (source_resume(worker->source, lane->partition.id, lane->partition.next_offset, &info) == ERR_NONE)
+        if (source_resume(worker->source, lane->partition.id, lane->partition.next_offset, &info) ==
+            ERR_NONE)
             lane->blocked = false;
         else
-            lane->retry_ms = now_ms + (lane->back_off_ms = worker_back_off(worker, lane->back_off_ms));
+            lane->retry_ms =
+                now_ms + (lane->back_off_ms = worker_back_off(worker, lane->back_off_ms));
     }
 }
 
@@ -151,7 +156,8 @@ static void assigned(void *self, const struct topic_partition *partitions, size_
     worker->lanes = calloc(count + 1, sizeof *worker->lanes);
     CHECK(worker->lanes);
     for (size_t i = 0; i < count; i++) {
-        struct topic_partition id = {known_topic(worker, partitions[i].topic), partitions[i].partition};
+        struct topic_partition id = {known_topic(worker, partitions[i].topic),
+                                     partitions[i].partition};
         worker->lanes[i].end_offset = -1;
         worker->lanes[i].regime = regime_of(worker, atomic_load(&worker->wanted));
         partition_init(&worker->lanes[i].partition, id, &worker->lanes[i].regime->setting);
@@ -170,12 +176,14 @@ static void revoked(void *self, bool lost)
 {
     struct worker *worker = self;
 
-    bool drained = worker->drained || (worker->phase == WORKER_RUNNING && !lost && flush_drain(worker, DRAIN_MS));
+    bool drained = worker->drained ||
+                   (worker->phase == WORKER_RUNNING && !lost && flush_drain(worker, DRAIN_MS));
     if (!drained && worker->lane_count > 0) {
         publisher_abandon(&worker->publisher);
         flush_await(worker);
     }
-    log_info("worker.revoked", "worker=%u drained=%s lost=%s", worker->number, drained ? "yes" : "no", lost ? "yes" : "no");
+    log_info("worker.revoked", "worker=%u drained=%s lost=%s", worker->number,
+             drained ? "yes" : "no", lost ? "yes" : "no");
     free_lanes(worker);
     epoch_reset(worker->open);
     worker->in_doubt = false;
@@ -206,7 +214,8 @@ static void act_on_doubt(struct worker *worker)
     if (!worker->in_doubt || worker->phase == WORKER_UNASSIGNED || worker->phase == WORKER_SETTLING)
         return;
     for (size_t i = 0; i < worker->lane_count; i++) {
-        source_pause(worker->source, worker->lanes[i].partition.id, &info); /* best effort: messages of a parked lane are dropped */
+        source_pause(worker->source, worker->lanes[i].partition.id,
+                     &info); /* best effort: messages of a parked lane are dropped */
         worker->lanes[i].phase = LANE_PARKED;
     }
     worker->phase = WORKER_SETTLING;
@@ -228,12 +237,14 @@ static void publish_counters(struct worker *worker)
 {
     struct worker_counters *counters = &worker->counters;
     uint64_t customers = 0;
-    bool live = worker->lane_count > 0, settled = worker->under_way == 0 && worker->open->output_count == 0;
+    bool live = worker->lane_count > 0,
+         settled = worker->under_way == 0 && worker->open->output_count == 0;
 
     for (size_t i = 0; i < worker->lane_count; i++) {
         customers += worker->lanes[i].partition.customers;
         live = live && lane_is_live(&worker->lanes[i]);
-        settled = settled && !worker->lanes[i].uncommitted && worker->lanes[i].c_offset == worker->lanes[i].partition.next_offset;
+        settled = settled && !worker->lanes[i].uncommitted &&
+                  worker->lanes[i].c_offset == worker->lanes[i].partition.next_offset;
         struct partition_counters *of = &worker->lanes[i].partition.counters;
         atomic_fetch_add_explicit(&counters->events, of->events, memory_order_relaxed);
         atomic_fetch_add_explicit(&counters->duplicates, of->duplicates, memory_order_relaxed);
@@ -247,7 +258,9 @@ static void publish_counters(struct worker *worker)
         *of = (struct partition_counters){0};
     }
     const struct rules_counters *rules = &worker->rules_counters;
-    atomic_store_explicit(&counters->rule_errors, rules->guard_errors + rules->data_errors + rules->action_errors, memory_order_relaxed);
+    atomic_store_explicit(&counters->rule_errors,
+                          rules->guard_errors + rules->data_errors + rules->action_errors,
+                          memory_order_relaxed);
     atomic_store_explicit(&counters->customers, customers, memory_order_relaxed);
     atomic_store_explicit(&counters->partitions, worker->lane_count, memory_order_relaxed);
     live = live && worker->phase == WORKER_RUNNING;
@@ -319,7 +332,10 @@ enum err worker_finish(struct worker *worker, int64_t timeout_ms, struct errinfo
 {
     bool clean = worker->phase != WORKER_RUNNING || flush_drain(worker, timeout_ms);
     if (!clean)
-        err_set(info, ERR_RETRY, "not everything was acknowledged within %lld ms; the next start takes up from the last commit", (long long)timeout_ms);
+        err_set(info, ERR_RETRY,
+                "not everything was acknowledged within %lld ms; the next start takes up from the "
+                "last commit",
+                (long long)timeout_ms);
     if (!clean)
         publisher_abandon(&worker->publisher);
     publisher_stop(&worker->publisher); /* it asks the source for its membership */
@@ -369,7 +385,8 @@ static void copy_routes(struct worker *worker)
     worker->routes = calloc(config->route_count + 1, sizeof *worker->routes);
     CHECK(worker->routes);
     for (size_t i = 0; i < config->route_count; i++)
-        worker->routes[i] = (struct signal_route){config->routes[i].pattern, config->routes[i].topic};
+        worker->routes[i] =
+            (struct signal_route){config->routes[i].pattern, config->routes[i].topic};
 }
 
 static void name_topics(struct worker *worker)
@@ -397,7 +414,8 @@ static void init_memory(struct worker *worker)
     worker->open = worker->spare[--worker->spare_count];
 }
 
-struct worker *worker_new(const struct worker_setting *setting, const struct worker_seams *seams, unsigned number, struct errinfo *info)
+struct worker *worker_new(const struct worker_setting *setting, const struct worker_seams *seams,
+                          unsigned number, struct errinfo *info)
 {
     struct worker *worker = calloc(1, sizeof *worker);
     struct source_listener listener = {worker, assigned, revoked};
@@ -413,7 +431,8 @@ struct worker *worker_new(const struct worker_setting *setting, const struct wor
     atomic_store(&worker->wanted, setting->ruleset);
     worker->listener = listener;
     worker->source = seams->open_source(seams->self, &worker->listener, info);
-    struct publisher_options options = {seams->sink, seams->save_store, worker->source, seams->clock};
+    struct publisher_options options = {seams->sink, seams->save_store, worker->source,
+                                        seams->clock};
     publisher_init(&worker->publisher, &options);
     if (!worker->source) {
         worker_free(worker);

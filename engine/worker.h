@@ -18,8 +18,8 @@
 #include "consumer/source.h"
 #include "core/clock.h"
 #include "core/err.h"
-#include "producer/sink.h"
 #include "engine/ruleset.h"
+#include "producer/sink.h"
 #include "state/store.h"
 
 /* Shared by all workers; outlives them. */
@@ -31,29 +31,32 @@ struct worker_setting {
 /* The four seams. The worker closes source, sink and stores. */
 struct worker_seams {
     void *self;
-    struct source *(*open_source)(void *self, const struct source_listener *listener, struct errinfo *info);
+    struct source *(*open_source)(void *self, const struct source_listener *listener,
+                                  struct errinfo *info);
     struct sink *sink;
     struct store *load_store; /* the worker's thread */
     struct store *save_store; /* the publisher's thread */
     struct clock clock;
-    uint64_t seed;         /* of owner tokens: different for each life of each worker */
-    bool single_threaded;  /* the publisher has no thread: it is stepped while the worker waits */
+    uint64_t seed;        /* of owner tokens: different for each life of each worker */
+    bool single_threaded; /* the publisher has no thread: it is stepped while the worker waits */
 };
 
 /* Read by other threads: each counter whole, not all of one moment. */
 struct worker_counters {
-    atomic_ullong events, duplicates, late, future, signals, dead_letters, replayed, epochs, checkpoints, doubts, rebuilds;
+    atomic_ullong events, duplicates, late, future, signals, dead_letters, replayed, epochs,
+        checkpoints, doubts, rebuilds;
     atomic_ullong customers, partitions; /* at present */
     atomic_ullong timers_left, rule_errors, state_gone;
-    atomic_bool running;                  /* all partitions are recovered */
-    atomic_ullong ruleset;                /* id of the rules that all live partitions are under, 0: several */
-    atomic_bool settled;                  /* and nothing that was read waits for its commit */
+    atomic_bool running;   /* all partitions are recovered */
+    atomic_ullong ruleset; /* id of the rules that all live partitions are under, 0: several */
+    atomic_bool settled;   /* and nothing that was read waits for its commit */
 };
 
 struct worker;
 
 /* `number` from 0. NULL on errors of the seams. */
-struct worker *worker_new(const struct worker_setting *setting, const struct worker_seams *seams, unsigned number, struct errinfo *info);
+struct worker *worker_new(const struct worker_setting *setting, const struct worker_seams *seams,
+                          unsigned number, struct errinfo *info);
 
 /* Runs until worker_stop() or a fatal error: ERR_NONE after a clean stop, which ends with R = C. */
 enum err worker_run(struct worker *worker, struct errinfo *info);

@@ -34,17 +34,17 @@ struct worker {
     struct source *source;
     struct source_listener listener;
     struct publisher publisher;
-    struct regime *regimes;           /* all that were ever used, owned */
-    struct regime_archive *archive;   /* rulesets of journals and layouts of records, owned */
+    struct regime *regimes;         /* all that were ever used, owned */
+    struct regime_archive *archive; /* rulesets of journals and layouts of records, owned */
     _Atomic(const struct ruleset *) wanted;
     struct signal_route *routes;
     struct partition_host host;
     struct rules_counters rules_counters;
     struct signal_list signals;
-    struct arena batch;   /* of one batch: decoded events, loads */
-    struct arena page;    /* of one page of customers with timers due */
-    struct arena scratch; /* of one step */
-    struct buf text;      /* scratch */
+    struct arena batch;       /* of one batch: decoded events, loads */
+    struct arena page;        /* of one page of customers with timers due */
+    struct arena scratch;     /* of one step */
+    struct buf text;          /* scratch */
     struct slice source_name; /* ce_source */
     char **journal_topics;    /* one a topic of the configuration */
 
@@ -68,7 +68,7 @@ struct worker {
     int64_t epoch_opened_ms; /* monotonic */
     enum err fatal;
     struct errinfo fatal_info;
-    bool drained;        /* by worker_finish() */
+    bool drained; /* by worker_finish() */
     atomic_bool stopping;
     struct worker_counters counters;
 };
@@ -106,12 +106,14 @@ void flush_if_due(struct worker *worker);
 bool flush_drain(struct worker *worker, int64_t timeout_ms);
 /* Waits until nothing is under way, whatever comes back. */
 void flush_await(struct worker *worker);
-void flush_journal(struct worker *worker, struct lane *lane, struct journal_record *record, const struct slice *files, size_t file_count);
+void flush_journal(struct worker *worker, struct lane *lane, struct journal_record *record,
+                   const struct slice *files, size_t file_count);
 size_t flush_dirty(const struct worker *worker);
 /* The parts of a checkpoint that every one of a lane has: position, statistics, layout. */
 struct checkpoint flush_position(const struct worker *worker, const struct lane *lane);
 void flush_stats(const struct lane *lane, struct arena *arena, struct checkpoint *checkpoint);
-void flush_layout(struct worker *worker, const struct lane *lane, struct arena *arena, struct checkpoint *checkpoint);
+void flush_layout(struct worker *worker, const struct lane *lane, struct arena *arena,
+                  struct checkpoint *checkpoint);
 
 /* regime.c */
 struct regime *regime_of(struct worker *worker, const struct ruleset *ruleset);
@@ -119,9 +121,11 @@ struct regime *regime_of(struct worker *worker, const struct ruleset *ruleset);
 struct regime *regime_by_id(struct worker *worker, uint64_t ruleset);
 /* A journal's RULESET record: kept for regime_by_id(). */
 void regime_archive(struct worker *worker, uint64_t ruleset, struct slice record);
-enum err regime_know_layout(struct worker *worker, uint64_t id, struct slice description, struct errinfo *info);
+enum err regime_know_layout(struct worker *worker, uint64_t id, struct slice description,
+                            struct errinfo *info);
 /* Under `to` from the next event on: the records in Redis are looked at once. The offset must be checkpointed. */
-enum err regime_switch(struct worker *worker, struct lane *lane, struct regime *to, uint64_t journal, struct errinfo *info);
+enum err regime_switch(struct worker *worker, struct lane *lane, struct regime *to,
+                       uint64_t journal, struct errinfo *info);
 /* Ends what a switch has begun. */
 enum err regime_migrate(struct worker *worker, struct lane *lane, struct errinfo *info);
 /* Writes a ruleset's files into the journal, once; regime_note_files(): they are there already. */
@@ -138,9 +142,10 @@ struct loading_customer {
     uint64_t hash;
 };
 /* Brings the customers that are not in memory into it, and those due up to the greatest time of each lane's events. One round trip. */
-enum err loading_fetch(struct worker *worker, const struct loading_customer *customers, size_t count, const int64_t *until_ms,
-                       struct errinfo *info);
-enum err loading_due(struct worker *worker, struct lane *lane, int64_t until_ms, struct errinfo *info);
+enum err loading_fetch(struct worker *worker, const struct loading_customer *customers,
+                       size_t count, const int64_t *until_ms, struct errinfo *info);
+enum err loading_due(struct worker *worker, struct lane *lane, int64_t until_ms,
+                     struct errinfo *info);
 /* Memory is bounded: the coldest clean records go. */
 void loading_evict(struct worker *worker, size_t wanted);
 bool loading_is_over(const struct worker *worker);
@@ -151,7 +156,8 @@ void recovery_step(struct worker *worker);
  * Before a message at `offset` is applied, or at the end: the journal's moves and changes that stand here, and C. ERR_AGAIN: other
  * rules are in force now than the message was decoded with.
  */
-enum err recovery_reach(struct worker *worker, struct lane *lane, int64_t offset, struct errinfo *info);
+enum err recovery_reach(struct worker *worker, struct lane *lane, int64_t offset,
+                        struct errinfo *info);
 
 /* idle.c */
 void idle_look(struct worker *worker);

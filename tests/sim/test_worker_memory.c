@@ -25,19 +25,20 @@
 #include "engine/worker.h"
 #include "producer/sink_memory.h"
 
-#define PARTITIONS 3
-#define EVENTS 12000
+#define PARTITIONS   3
+#define EVENTS       12000
 #define FAR_AHEAD_MS (INT64_C(500) * 86400000)
 
-static const char config_text[] = "kafka: { topics: [shop.events], group: sim }\n"
-                                  "machines: [ " STAGECOACH_SOURCE_DIR "/config/machines/cart.yaml, " STAGECOACH_SOURCE_DIR
-                                  "/config/machines/browse.yaml, " STAGECOACH_SOURCE_DIR "/config/machines/lifecycle.yaml ]\n"
-                                  "signals: { topics: { '*': shop.signals }, dead_letters: shop.dead-letters }\n"
-                                  "events: { schema: " STAGECOACH_SOURCE_DIR "/config/schemas/segment.yaml }\n"
-                                  "commit_interval: 50ms\n"
-                                  "checkpoint_interval: 200ms\n"
-                                  "watermark: { lateness: 5s, idle: 30s }\n"
-                                  "memory: { customers: %d }\n";
+static const char config_text[] =
+    "kafka: { topics: [shop.events], group: sim }\n"
+    "machines: [ " STAGECOACH_SOURCE_DIR "/config/machines/cart.yaml, " STAGECOACH_SOURCE_DIR
+    "/config/machines/browse.yaml, " STAGECOACH_SOURCE_DIR "/config/machines/lifecycle.yaml ]\n"
+    "signals: { topics: { '*': shop.signals }, dead_letters: shop.dead-letters }\n"
+    "events: { schema: " STAGECOACH_SOURCE_DIR "/config/schemas/segment.yaml }\n"
+    "commit_interval: 50ms\n"
+    "checkpoint_interval: 200ms\n"
+    "watermark: { lateness: 5s, idle: 30s }\n"
+    "memory: { customers: %d }\n";
 
 struct world {
     struct config *config;
@@ -54,17 +55,19 @@ struct world {
     uint64_t random;
     uint64_t seed; /* of owner tokens */
     int fail_commits;
-    unsigned moves; /* of the wall clock, found in the journals */
+    unsigned moves;     /* of the wall clock, found in the journals */
     uint32_t batch_max; /* messages of one poll */
 };
 
 /* What the rules change to: other times, and a machine with a state less and one more; then back again. */
 static const char *const changes[][2] = {
-    {"idle: { 30m: { target: abandoned, emit: cart.abandoned } }", "idle: { 10m: { target: abandoned, emit: cart.abandoned } }"},
+    {"idle: { 30m: { target: abandoned, emit: cart.abandoned } }",
+     "idle: { 10m: { target: abandoned, emit: cart.abandoned } }"},
     {"7d:", "2d:"},
 };
 
-static const struct topic_partition all_partitions[PARTITIONS] = {{"shop.events", 0}, {"shop.events", 1}, {"shop.events", 2}};
+static const struct topic_partition all_partitions[PARTITIONS] = {
+    {"shop.events", 0}, {"shop.events", 1}, {"shop.events", 2}};
 
 /* splitmix64 */
 static uint64_t next_random(uint64_t *state)
@@ -110,7 +113,8 @@ static enum err may_commit(void *self, struct errinfo *info)
     return err_set(info, ERR_FENCED, "the test wants it so");
 }
 
-static struct source *open_source(void *self, const struct source_listener *listener, struct errinfo *info)
+static struct source *open_source(void *self, const struct source_listener *listener,
+                                  struct errinfo *info)
 {
     struct world *world = self;
     (void)info;
@@ -170,12 +174,15 @@ static struct ruleset *changed_rules(const struct ruleset *from)
     for (size_t i = 0; i < count; i++) {
         texts[i] = from->texts[i];
         for (size_t c = 0; c < sizeof changes / sizeof *changes; c++) {
-            const char *at = memmem(texts[i].data, texts[i].size, changes[c][0], strlen(changes[c][0]));
+            const char *at =
+                memmem(texts[i].data, texts[i].size, changes[c][0], strlen(changes[c][0]));
             char *text = NULL;
             if (!at)
                 continue;
-            int size = asprintf(&text, "%.*s%s%.*s", (int)(at - texts[i].data), texts[i].data, changes[c][1],
-                                (int)(texts[i].data + texts[i].size - at) - (int)strlen(changes[c][0]), at + strlen(changes[c][0]));
+            int size = asprintf(
+                &text, "%.*s%s%.*s", (int)(at - texts[i].data), texts[i].data, changes[c][1],
+                (int)(texts[i].data + texts[i].size - at) - (int)strlen(changes[c][0]),
+                at + strlen(changes[c][0]));
             assert_true(size > 0);
             free(edited[i]);
             edited[i] = text;
@@ -228,21 +235,28 @@ static void close_partitions(struct world *world)
         size_t n = 0;
         message[n++] = 0x83; /* a map of userId, event, timestamp */
         message[n++] = 0xa6, memcpy(message + n, "userId", 6), n += 6;
-        message[n++] = (unsigned char)(0xa0 + key_size), memcpy(message + n, key, (size_t)key_size), n += (size_t)key_size;
+        message[n++] = (unsigned char)(0xa0 + key_size), memcpy(message + n, key, (size_t)key_size),
+        n += (size_t)key_size;
         message[n++] = 0xa5, memcpy(message + n, "event", 5), n += 5;
         message[n++] = 0xa4, memcpy(message + n, "Page", 4), n += 4;
         message[n++] = 0xa9, memcpy(message + n, "timestamp", 9), n += 9;
         message[n++] = 0xcf;
         for (int shift = 56; shift >= 0; shift -= 8)
             message[n++] = (unsigned char)((uint64_t)time_ms >> shift);
-        source_log_append(world->log, all_partitions[p], time_ms, slice_of(key), (struct slice){(char *)message, n});
+        source_log_append(world->log, all_partitions[p], time_ms, slice_of(key),
+                          (struct slice){(char *)message, n});
     }
 }
 
 static struct shop *new_shop(uint64_t seed)
 {
-    struct shop_options options = {.seed = seed, .customers = 900, .products = 200, .events_per_second = 0.5, .late_share = 0.02,
-                                   .late_ms_max = 60000, .duplicate_share = 0.01};
+    struct shop_options options = {.seed = seed,
+                                   .customers = 900,
+                                   .products = 200,
+                                   .events_per_second = 0.5,
+                                   .late_share = 0.02,
+                                   .late_ms_max = 60000,
+                                   .duplicate_share = 0.01};
     return shop_new(&options);
 }
 
@@ -255,8 +269,11 @@ static int64_t feed_from(struct world *world, struct shop *shop, size_t events)
         uint64_t hash = hash_bytes(event.customer);
         if (hash % 97 == 0)
             source_log_add_gap(world->log, all_partitions[hash % PARTITIONS], 1);
-        struct slice value = i % 500 == 3 ? (struct slice){event.message.data, event.message.size - 1} : event.message;
-        source_log_append(world->log, all_partitions[hash % PARTITIONS], event.sent_ms, event.customer, value);
+        struct slice value = i % 500 == 3
+                                 ? (struct slice){event.message.data, event.message.size - 1}
+                                 : event.message;
+        source_log_append(world->log, all_partitions[hash % PARTITIONS], event.sent_ms,
+                          event.customer, value);
     }
     return event.sent_ms;
 }
@@ -309,7 +326,8 @@ static void expect_signal(void *self, const struct signal *signal, struct slice 
 }
 
 /* The next record at or before `offset` that the journal has; false where there is none. */
-static bool next_record(struct world *world, int32_t partition, int64_t offset, int64_t *position, struct journal_record *record)
+static bool next_record(struct world *world, int32_t partition, int64_t offset, int64_t *position,
+                        struct journal_record *record)
 {
     struct topic_partition journal = {"sim.journal.shop.events", partition};
     struct source_message message;
@@ -326,13 +344,15 @@ static bool next_record(struct world *world, int32_t partition, int64_t offset, 
     return false;
 }
 
-static void apply_record(struct world *world, struct backtest *backtest, const struct journal_record *record)
+static void apply_record(struct world *world, struct backtest *backtest,
+                         const struct journal_record *record)
 {
     if (record->watermark_ms != INT64_MIN)
         backtest_move_watermark(backtest, record->watermark_ms);
     if (record->kind == JOURNAL_RULES) {
         assert_true(record->ruleset == world->ruleset->id || record->ruleset == world->other->id);
-        backtest_change_rules(backtest, record->ruleset == world->other->id ? world->other : world->ruleset);
+        backtest_change_rules(backtest,
+                              record->ruleset == world->other->id ? world->other : world->ruleset);
     }
     world->moves += record->kind == JOURNAL_WATERMARK;
     world->changes += record->kind == JOURNAL_RULES;
@@ -342,8 +362,13 @@ static void apply_record(struct world *world, struct backtest *backtest, const s
 static void compute_expected(struct world *world, struct lines *expected)
 {
     for (int32_t p = 0; p < PARTITIONS; p++) {
-        struct backtest_options options = {world->rules, world->schema, world->config->lateness_ms, world->config->forget_after_ms,
-                                           BACKTEST_NO_UNTIL, expected, expect_signal};
+        struct backtest_options options = {world->rules,
+                                           world->schema,
+                                           world->config->lateness_ms,
+                                           world->config->forget_after_ms,
+                                           BACKTEST_NO_UNTIL,
+                                           expected,
+                                           expect_signal};
         struct backtest *backtest = backtest_new(&options);
         struct source_message message;
         struct decoded decoded;
@@ -375,9 +400,12 @@ static void print_differences(const struct lines *expected, const struct lines *
 {
     size_t e = 0, g = 0;
     for (int printed = 0; printed < 20 && (e < expected->count || g < got->count);) {
-        int order = e == expected->count ? 1 : g == got->count ? -1 : strcmp(expected->items[e], got->items[g]);
+        int order = e == expected->count ? 1
+                    : g == got->count    ? -1
+                                         : strcmp(expected->items[e], got->items[g]);
         if (order != 0) {
-            print_error("  %s %s\n", order < 0 ? "missing" : "too many", order < 0 ? expected->items[e] : got->items[g]);
+            print_error("  %s %s\n", order < 0 ? "missing" : "too many",
+                        order < 0 ? expected->items[e] : got->items[g]);
             printed++;
         }
         e += order <= 0;
@@ -392,7 +420,8 @@ static void assert_same_lines(const struct lines *expected, const struct lines *
         i++;
     if (i == expected->count && i == got->count)
         return;
-    print_error("seed %llu: %zu signals expected, %zu found:\n", (unsigned long long)seed, expected->count, got->count);
+    print_error("seed %llu: %zu signals expected, %zu found:\n", (unsigned long long)seed,
+                expected->count, got->count);
     print_differences(expected, got);
     fail();
 }
@@ -402,7 +431,8 @@ static void assert_same_lines(const struct lines *expected, const struct lines *
 static bool is_through(struct world *world)
 {
     for (int32_t p = 0; p < PARTITIONS; p++)
-        if (source_log_committed(world->log, all_partitions[p]) < source_log_end(world->log, all_partitions[p]))
+        if (source_log_committed(world->log, all_partitions[p]) <
+            source_log_end(world->log, all_partitions[p]))
             return false;
     return true;
 }
@@ -562,10 +592,9 @@ static void test_disturbances_lose_nothing_and_repeat_nothing(void **state)
     uint64_t count = runs ? strtoull(runs, NULL, 10) : 25;
     for (uint64_t i = 1; i <= count; i++)
         run_disturbed(i * 7919, &moves, &rule_changes);
-    assert_true(moves > count); /* else the silence tests nothing */
+    assert_true(moves > count);                         /* else the silence tests nothing */
     assert_true(rule_changes > PARTITIONS * 2 * count); /* one is each partition's first */
 }
-
 
 int main(void)
 {
