@@ -670,7 +670,8 @@ static enum err read_log(struct source *base, struct topic_partition of, void *s
                          struct errinfo *info)
 {
     struct source_log *log = of_source(base)->log;
-    int64_t first, end;
+    int64_t first = 0;
+    int64_t end = 0;
     enum err rc = bounds(base, of, &first, &end, info);
     if (rc != ERR_NONE)
         return rc;
