@@ -73,6 +73,9 @@ const char *load_place(struct loader *loader, struct diag_pos at);
 /* "slice" as printf wants it. */
 #define SLICE_ARGS(slice) (int)(slice).size, (slice).data
 
+/* ---- machine_calls.c: our own functions, given what they can't take */
+void load_check_calls(struct loader *loader, const struct yaml_node *node);
+
 /* ---- machine_context.c */
 void load_context(struct loader *loader);
 const char *load_type_name(enum layout_type type);

@@ -192,6 +192,7 @@ struct expression load_expression(struct loader *loader, const struct yaml_node 
     if (!program)
         return none;
     keep_program(loader->rules, program);
+    load_check_calls(loader, node);
     return (struct expression){program, load_place(loader, node->at), node->text, node->at};
 }
 

@@ -278,6 +278,18 @@ static const struct wrong mistakes[] = {
      "5:21: the description is text by language, such as { en: Cart, th: ตะกร้า }, not nothing\n"},
     {STATE("{ idle: { 1h: } }"),
      "5:20: this transition is empty: name a state, or write {} for 'do nothing'; within { } several names are quoted: 'a, b'\n"},
+    {TOP("data: { x: total(context.set) }"),
+     "3:18: total() takes a variable of type line_items\n"},
+    {TOP("data: { x: \"currency( context.keys )\" }"),
+     "3:31: currency() takes list here, not map\n"},
+    {TOP("data: { x: top(context.items) }"),
+     "3:24: top() takes map here, not list\n"},
+    {TOP("data: { x: new_order(context) }"),
+     "3:22: new_order() takes the event: write 'event'\n"},
+    {TOP("data: { x: touched(event.time) }"),
+     "3:20: touched() takes a variable, such as context.items\n"},
+    {TOP("data: { x: \"'total(context.n)' + string(top(context.keys))\" }"),
+     ""},
 };
 /* clang-format on */
 
