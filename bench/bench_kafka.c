@@ -1,10 +1,11 @@
 /*
  * bench/bench_kafka.c - what the whole job costs beside the least that reading costs.
  *
- * On a real broker one topic of generated lz4 events is read in turn by a bare consumer that throws messages away
- * (rd_kafka_consume_batch_queue), and by the engine (three machines, exactly once, Redis with checkpoints). Each run is a process of
- * its own, which tells its CPU time (user + system, all threads) and its wall time from the first message to the last commit; start-up is
- * not counted. Broker and Redis are processes too: theirs is reported apart.
+ * On a real broker one topic of generated lz4 events is read in turn by a bare consumer that throws
+ * messages away (rd_kafka_consume_batch_queue), and by the engine (three machines, exactly once,
+ * Redis with checkpoints). Each run is a process of its own, which tells its CPU time (user +
+ * system, all threads) and its wall time from the first message to the last commit; start-up is not
+ * counted. Broker and Redis are processes too: theirs is reported apart.
  */
 #include <errno.h>
 #include <getopt.h>

@@ -1,5 +1,6 @@
 /*
- * cli/cli.h - the commands, and what they share: options, exit codes, interruption, a progress line.
+ * cli/cli.h - the commands, and what they share: options, exit codes, interruption, a progress
+ * line.
  *
  * Exit codes: 0 done, 1 failed while running, 2 wrong usage or configuration.
  */
@@ -45,8 +46,9 @@ struct cli_option {
 #define CLI_GO_ON (-1)
 
 /*
- * Reads argv into the targets. CLI_GO_ON, or an exit code: 0 after `--help` (printed on stdout), 2 after a mistake (said on stderr). Words that belong
- * to no option go to `rest`, or are a mistake where it is NULL.
+ * Reads argv into the targets. CLI_GO_ON, or an exit code: 0 after `--help` (printed on stdout), 2
+ * after a mistake (said on stderr). Words that belong to no option go to `rest`, or are a mistake
+ * where it is NULL.
  */
 int cli_parse(int argc, char **argv, const struct cli_option *options, const char *help,
               struct cli_list *rest);
@@ -66,7 +68,9 @@ bool cli_take_hangup(void);
 /* Ends the process without the destructors that would wait for threads which hang. */
 _Noreturn void cli_exit_now(int code);
 
-/* ---- a line that is written over, on stderr where that is a terminal; at most ten a second ---- */
+/*
+ * ---- a line that is written over, on stderr where that is a terminal; at most ten a second ----
+ */
 
 void cli_progress(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void cli_progress_end(void);

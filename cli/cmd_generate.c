@@ -60,7 +60,10 @@ static bool is_endless(const struct request *request)
     return request->events == 0;
 }
 
-/* So that records are not older than they must be (Kafka deletes old ones), nor in the future (Kafka 4 refuses these). */
+/*
+ * So that records are not older than they must be (Kafka deletes old ones), nor in the future
+ * (Kafka 4 refuses these).
+ */
 static int64_t default_start(const struct request *request)
 {
     int64_t now_ms = wall_ms() / 1000 * 1000;

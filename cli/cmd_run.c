@@ -56,7 +56,10 @@ static void watch(struct engine *engine, const struct project *project, struct r
     log_progress(engine, &before, PROGRESS_EVERY_S);
 }
 
-/* A worker that hangs in a call to a broker that is away can't be waited for: Kafka and Redis hold all that counts. */
+/*
+ * A worker that hangs in a call to a broker that is away can't be waited for: Kafka and Redis hold
+ * all that counts.
+ */
 static int finish(struct engine *engine)
 {
     struct errinfo info = {""};

@@ -56,7 +56,10 @@ static bool send_event(rd_kafka_t *producer, const struct shop_event *event)
 
 static void feed_all(struct demo_feed *feed, rd_kafka_t *producer)
 {
-    /* Three weeks of a shop of 100,000 customers, so that orders are delivered, reviewed and repeated. */
+    /*
+     * Three weeks of a shop of 100,000 customers, so that orders are delivered, reviewed and
+     * repeated.
+     */
     struct shop_options options = {.seed = 2026,
                                    .customers = 100000,
                                    .products = 5000,

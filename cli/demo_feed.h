@@ -1,5 +1,6 @@
 /*
- * cli/demo_feed.h - the made-up shop, sent into the demo's topic by a thread of its own, never far ahead of the engine.
+ * cli/demo_feed.h - the made-up shop, sent into the demo's topic by a thread of its own, never far
+ * ahead of the engine.
  */
 #ifndef CLI_DEMO_FEED_H
 #define CLI_DEMO_FEED_H

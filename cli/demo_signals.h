@@ -1,5 +1,6 @@
 /*
- * cli/demo_signals.h - reads the demo's signals back from the broker, counts them by type and says the latest in words.
+ * cli/demo_signals.h - reads the demo's signals back from the broker, counts them by type and says
+ * the latest in words.
  */
 #ifndef CLI_DEMO_SIGNALS_H
 #define CLI_DEMO_SIGNALS_H

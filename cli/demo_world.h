@@ -1,6 +1,6 @@
 /*
- * cli/demo_world.h - what the demo brings itself: a broker inside the process (librdkafka's mock cluster) and a redis-server child on
- * a unix socket, both gone when it ends.
+ * cli/demo_world.h - what the demo brings itself: a broker inside the process (librdkafka's mock
+ * cluster) and a redis-server child on a unix socket, both gone when it ends.
  */
 #ifndef CLI_DEMO_WORLD_H
 #define CLI_DEMO_WORLD_H

@@ -149,7 +149,10 @@ bool feed_send(struct feed *feed, const struct feeder_record *record, const char
 
 /* ---- the end ---- */
 
-/* How many records were given up. Without an interruption Kafka's own message.timeout.ms is the limit. */
+/*
+ * How many records were given up. Without an interruption Kafka's own message.timeout.ms is the
+ * limit.
+ */
 static int flush(struct feed *feed)
 {
     int left = 0;

@@ -1,6 +1,6 @@
 /*
- * cli/feed.h - what generate and replay share: events into the first topic of the configuration, at a pace, with what happens
- * on the way said on stderr.
+ * cli/feed.h - what generate and replay share: events into the first topic of the configuration, at
+ * a pace, with what happens on the way said on stderr.
  */
 #ifndef CLI_FEED_H
 #define CLI_FEED_H
@@ -27,11 +27,14 @@ struct feed {
 int feed_open(struct feed *feed, const char *command, const struct config *config);
 
 /*
- * Sends when it is due. False: it is over, by an interruption or an error that has been said (feed_close() knows). `where`
- * names the event in messages.
+ * Sends when it is due. False: it is over, by an interruption or an error that has been said
+ * (feed_close() knows). `where` names the event in messages.
  */
 bool feed_send(struct feed *feed, const struct feeder_record *record, const char *where);
 
-/* Waits for what is on its way, says what was done. The exit code: 1 where a record was not delivered. */
+/*
+ * Waits for what is on its way, says what was done. The exit code: 1 where a record was not
+ * delivered.
+ */
 int feed_close(struct feed *feed);
 #endif

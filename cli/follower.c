@@ -83,7 +83,9 @@ static enum err count_partitions(struct follower *follower, rd_kafka_topic_t *to
     return ERR_NONE;
 }
 
-/* First and end of each, asked before anything begins, so that an error leaves nothing half done. */
+/*
+ * First and end of each, asked before anything begins, so that an error leaves nothing half done.
+ */
 struct bounds {
     int64_t first, end;
 };

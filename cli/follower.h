@@ -1,6 +1,6 @@
 /*
- * cli/follower.h - reads topics as they grow: all their partitions, committed records only, without a group, so that
- * nothing is left behind and nobody is disturbed.
+ * cli/follower.h - reads topics as they grow: all their partitions, committed records only, without
+ * a group, so that nothing is left behind and nobody is disturbed.
  *
  * One thread at a time.
  */
@@ -38,8 +38,8 @@ enum follower_result {
 struct follower *follower_open(const struct config *config, struct errinfo *info);
 
 /*
- * Begins to read a topic, at its beginning or its present end. ERR_RETRY: the brokers are away; ERR_REJECT: it is not there;
- * in both cases nothing has begun.
+ * Begins to read a topic, at its beginning or its present end. ERR_RETRY: the brokers are away;
+ * ERR_REJECT: it is not there; in both cases nothing has begun.
  */
 enum err follower_add(struct follower *follower, const char *topic, bool from_beginning,
                       int timeout_ms, struct errinfo *info);

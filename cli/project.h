@@ -1,5 +1,6 @@
 /*
- * cli/project.h - a configuration with all that it names: its schema and its machines, checked against each other.
+ * cli/project.h - a configuration with all that it names: its schema and its machines, checked
+ * against each other.
  */
 #ifndef CLI_PROJECT_H
 #define CLI_PROJECT_H
@@ -18,8 +19,9 @@ struct project {
 };
 
 /*
- * Loads all of it and collects every mistake in `diag`. False where there is one; what could be loaded is there all the same. `schema_name` (or NULL)
- * is taken in place of the configured one: a backtest's schema follows from its format.
+ * Loads all of it and collects every mistake in `diag`. False where there is one; what could be
+ * loaded is there all the same. `schema_name` (or NULL) is taken in place of the configured one: a
+ * backtest's schema follows from its format.
  */
 bool project_load(struct project *project, const char *path, const char *schema_name,
                   struct diag *diag);

@@ -1,8 +1,10 @@
 /*
- * cli/reload.h - new rules while `run` goes on: on SIGHUP, and where `watch: true` when a file has changed.
+ * cli/reload.h - new rules while `run` goes on: on SIGHUP, and where `watch: true` when a file has
+ * changed.
  *
- * The configuration is loaded anew, with all that it names. Mistakes are printed with their places and the old rules go on. What takes effect is
- * what makes a ruleset: machines, schema, lateness, watermark.future, memory.forget_after, constants; all else wants a restart.
+ * The configuration is loaded anew, with all that it names. Mistakes are printed with their places
+ * and the old rules go on. What takes effect is what makes a ruleset: machines, schema, lateness,
+ * watermark.future, memory.forget_after, constants; all else wants a restart.
  */
 #ifndef CLI_RELOAD_H
 #define CLI_RELOAD_H

@@ -1,5 +1,6 @@
 /*
- * engine/backtest.h - the machines over a file: the computation of engine/partition.h, with everything in memory.
+ * engine/backtest.h - the machines over a file: the computation of engine/partition.h, with
+ * everything in memory.
  *
  * The whole input is one partition. Signals come in the order of their making.
  */
@@ -30,7 +31,10 @@ struct backtest;
 struct backtest *backtest_new(const struct backtest_options *options);
 void backtest_free(struct backtest *backtest);
 
-/* Signals of what follows are named after `topic` (a file's base name), which outlives the backtest. */
+/*
+ * Signals of what follows are named after `topic` (a file's base name), which outlives the
+ * backtest.
+ */
 void backtest_begin_file(struct backtest *backtest, const char *topic);
 
 /* One message. What it was is in *decoded, until the next one. */
@@ -41,8 +45,8 @@ void backtest_message(struct backtest *backtest, int64_t offset, struct slice me
 void backtest_move_watermark(struct backtest *backtest, int64_t watermark_ms);
 
 /*
- * Other rules are in force from the next message on: records are taken over by name, as a worker does (engine/regime.c). They outlive
- * the backtest.
+ * Other rules are in force from the next message on: records are taken over by name, as a worker
+ * does (engine/regime.c). They outlive the backtest.
  */
 void backtest_change_rules(struct backtest *backtest, const struct ruleset *ruleset);
 

@@ -125,7 +125,10 @@ void batch_init_host(struct worker *worker)
 
 /* ---- one batch ---- */
 
-/* Messages below the next offset have been seen (a seek is not exact); of a lane that does not read, nothing counts. */
+/*
+ * Messages below the next offset have been seen (a seek is not exact); of a lane that does not
+ * read, nothing counts.
+ */
 static struct lane *lane_of(struct worker *worker, const struct source_message *message)
 {
     struct lane *lane = worker_lane(worker, message->from);

@@ -1,5 +1,6 @@
 /*
- * engine/engine.h - the processor: as many workers as configured, each on a thread of its own, on Kafka and Redis.
+ * engine/engine.h - the processor: as many workers as configured, each on a thread of its own, on
+ * Kafka and Redis.
  */
 #ifndef ENGINE_ENGINE_H
 #define ENGINE_ENGINE_H
@@ -18,8 +19,9 @@ struct engine_totals {
 };
 
 /*
- * Looks that the topics are there (waiting for Kafka as long as it takes, or until *stop), makes the journals' topics, and starts the
- * workers. `setting` outlives the engine. ERR_CONFIG or ERR_FATAL: nothing runs.
+ * Looks that the topics are there (waiting for Kafka as long as it takes, or until *stop), makes
+ * the journals' topics, and starts the workers. `setting` outlives the engine. ERR_CONFIG or
+ * ERR_FATAL: nothing runs.
  */
 enum err engine_start(const struct worker_setting *setting, const volatile int *stop,
                       struct engine **engine, struct errinfo *info);
@@ -27,14 +29,18 @@ enum err engine_start(const struct worker_setting *setting, const volatile int *
 /* From now on these rules (worker_follow()). The ruleset outlives the engine. */
 void engine_follow(struct engine *engine, const struct ruleset *ruleset);
 
-/* False while all workers are well; true once one has ended with an error (engine_finish() tells which). */
+/*
+ * False while all workers are well; true once one has ended with an error (engine_finish() tells
+ * which).
+ */
 bool engine_has_failed(const struct engine *engine);
 
 void engine_totals(const struct engine *engine, struct engine_totals *totals);
 
 /*
- * Stops all workers and waits for them: at most shutdown_timeout and a little. ERR_NONE after a clean stop. ERR_RETRY: some worker did not end in
- * time; its threads still run, so the process should end at once. Frees the engine but in that last case.
+ * Stops all workers and waits for them: at most shutdown_timeout and a little. ERR_NONE after a
+ * clean stop. ERR_RETRY: some worker did not end in time; its threads still run, so the process
+ * should end at once. Frees the engine but in that last case.
  */
 enum err engine_finish(struct engine *engine, struct errinfo *info);
 #endif

@@ -1,9 +1,11 @@
 /*
- * engine/epoch.h - what passes from a worker to its publisher: results that become durable together.
+ * engine/epoch.h - what passes from a worker to its publisher: results that become durable
+ * together.
  *
- * For each partition that moved the next offset with its metadata; signals, dead letters and journal records in order; and, on checkpoint
- * epochs, the partitions' checkpoints. Filled by the worker, then the publisher's until it comes back with `outcome`; reused
- * after a reset. Everything in it lies in its own arena and buffers.
+ * For each partition that moved the next offset with its metadata; signals, dead letters and
+ * journal records in order; and, on checkpoint epochs, the partitions' checkpoints. Filled by the
+ * worker, then the publisher's until it comes back with `outcome`; reused after a reset. Everything
+ * in it lies in its own arena and buffers.
  */
 #ifndef ENGINE_EPOCH_H
 #define ENGINE_EPOCH_H
@@ -70,7 +72,10 @@ struct epoch *epoch_new(void);
 void epoch_free(struct epoch *epoch);
 void epoch_reset(struct epoch *epoch);
 
-/* Topic, key, value and the headers' values must lie in the epoch's arena or outlive it; the headers' array is copied. */
+/*
+ * Topic, key, value and the headers' values must lie in the epoch's arena or outlive it; the
+ * headers' array is copied.
+ */
 void epoch_add_output(struct epoch *epoch, const struct sink_record *record);
 struct epoch_offset *epoch_add_offset(struct epoch *epoch);
 struct epoch_checkpoint *epoch_add_checkpoint(struct epoch *epoch);

@@ -117,7 +117,10 @@ size_t flush_dirty(const struct worker *worker)
     return count;
 }
 
-/* The stored deadline is a lower bound: written only where the new one is earlier, or the old one is passed. */
+/*
+ * The stored deadline is a lower bound: written only where the new one is earlier, or the old one
+ * is passed.
+ */
 static bool deadline_changed(const struct partition *partition, const struct customer *customer)
 {
     return customer->deadline_ms != customer->stored_deadline_ms &&
@@ -145,7 +148,10 @@ static void take_record(struct worker *worker, struct partition *partition,
         customer->stored_deadline_ms = customer->deadline_ms;
 }
 
-/* Everything that changed since the last one was taken; from now on that is pinned, until the checkpoint is acknowledged. */
+/*
+ * Everything that changed since the last one was taken; from now on that is pinned, until the
+ * checkpoint is acknowledged.
+ */
 static void take_records(struct worker *worker, struct lane *lane, struct epoch_checkpoint *taken)
 {
     struct partition *partition = &lane->partition;

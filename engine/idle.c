@@ -1,5 +1,6 @@
 /*
- * Idle partitions (DESIGN 5.7): read to the end and quiet, so that the wall clock moves the watermark and the abandonment still comes.
+ * Idle partitions (DESIGN 5.7): read to the end and quiet, so that the wall clock moves the
+ * watermark and the abandonment still comes.
  */
 #include "core/datetime.h"
 #include "core/log.h"
@@ -28,7 +29,10 @@ static bool is_quiet(const struct worker *worker, const struct lane *lane)
            worker_now_ms(worker) - lane->quiet_ms >= worker->setting->config->watermark_idle_ms;
 }
 
-/* Is there a timer below the whole second `limit_ms`? Of customers not in memory Redis knows the earliest. */
+/*
+ * Is there a timer below the whole second `limit_ms`? Of customers not in memory Redis knows the
+ * earliest.
+ */
 static enum err is_due(struct worker *worker, struct lane *lane, int64_t limit_ms, bool *due,
                        struct errinfo *info)
 {

@@ -1,8 +1,10 @@
 /*
- * engine/journal.h - what decides results and is not in the input: `{group}.journal.{topic}`, as many partitions as the topic.
+ * engine/journal.h - what decides results and is not in the input: `{group}.journal.{topic}`, as
+ * many partitions as the topic.
  *
- * Written record for record in the transaction of the epoch that it belongs to. Input and journal together determine
- * everything; a replay makes each move and change at its offset. One record is one msgpack map:
+ * Written record for record in the transaction of the epoch that it belongs to. Input and journal
+ * together determine everything; a replay makes each move and change at its offset. One record is
+ * one msgpack map:
  *
  *   kind       fields beside `number` (from 1, by partition) and `kind`
  *   start      origin (first offset ever read), partitions (of the topic)

@@ -1,7 +1,9 @@
 /*
- * engine/lane.h - a partition in a worker's hands: its computation, and where it stands with Kafka and Redis.
+ * engine/lane.h - a partition in a worker's hands: its computation, and where it stands with Kafka
+ * and Redis.
  *
- * Made at an assignment, filled by recovery (engine/recovery.h), gone with the assignment or a doubt. Private to engine/.
+ * Made at an assignment, filled by recovery (engine/recovery.h), gone with the assignment or a
+ * doubt. Private to engine/.
  *
  *   PARKED ──recovered──▶ REPLAYING ──C reached──▶ LIVE       any of them ──doubt, revocation──▶ PARKED or freed
  */

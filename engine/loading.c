@@ -1,5 +1,6 @@
 /*
- * Customers that are not in memory: read from the store a batch at a time, and let go when memory is full.
+ * Customers that are not in memory: read from the store a batch at a time, and let go when memory
+ * is full.
  */
 #include "core/check.h"
 #include "core/datetime.h"
@@ -54,7 +55,10 @@ static enum err add_customers(struct worker *worker, struct lane *lane,
     return rc;
 }
 
-/* The bound of one that is in memory becomes known here: what lies beyond cold_until_ms is all that has not been seen. */
+/*
+ * The bound of one that is in memory becomes known here: what lies beyond cold_until_ms is all that
+ * has not been seen.
+ */
 static enum err add_due(struct worker *worker, struct lane *lane,
                         const struct store_request *request, struct errinfo *info)
 {
@@ -208,8 +212,9 @@ bool loading_is_over(const struct worker *worker)
 }
 
 /*
- * Only what is in an acknowledged checkpoint leaves. Its stored deadline is then the only thing that will bring it back in time. (A bound that is
- * not known was never passed over: it lies beyond cold_until_ms.)
+ * Only what is in an acknowledged checkpoint leaves. Its stored deadline is then the only thing
+ * that will bring it back in time. (A bound that is not known was never passed over: it lies beyond
+ * cold_until_ms.)
  */
 static bool let_go(void *self, struct customer *customer)
 {

@@ -1,5 +1,6 @@
 /*
- * engine/metadata.h - what travels with a committed offset: ASCII, at most 512 bytes, read back at recovery.
+ * engine/metadata.h - what travels with a committed offset: ASCII, at most 512 bytes, read back at
+ * recovery.
  *
  *   stagecoach/1 epoch=12 watermark=1700000000000 ruleset=0123456789abcdef origin=0 journal=3 skew=0
  *

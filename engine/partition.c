@@ -145,7 +145,10 @@ static void begin(struct partition *partition, struct rules_context *context,
     rules_begin(context, customer);
 }
 
-/* A customer that has been silent for `memory.forget_after` is forgotten before its event is looked at: the event meets a new record. */
+/*
+ * A customer that has been silent for `memory.forget_after` is forgotten before its event is looked
+ * at: the event meets a new record.
+ */
 static void forget_silent(struct partition *partition, struct rules_context *context,
                           struct customer *customer, const struct event *event)
 {

@@ -1,8 +1,10 @@
 /*
- * engine/partition.h - the computation of one partition: customers, timers and watermark, event by event (DESIGN section 5).
+ * engine/partition.h - the computation of one partition: customers, timers and watermark, event by
+ * event (DESIGN section 5).
  *
- * Knows nothing of Kafka, Redis, epochs or threads: what it finds out goes to its host, and what it needs of customers that are not
- * in memory it asks of its host. So the same code runs under a worker, in `backtest` and in tests.
+ * Knows nothing of Kafka, Redis, epochs or threads: what it finds out goes to its host, and what it
+ * needs of customers that are not in memory it asks of its host. So the same code runs under a
+ * worker, in `backtest` and in tests.
  */
 #ifndef ENGINE_PARTITION_H
 #define ENGINE_PARTITION_H
@@ -35,8 +37,9 @@ struct partition_host {
     enum err (*signal)(void *self, struct partition *partition, const struct signal *signal,
                        const struct partition_cause *cause);
     /*
-     * Brings into memory the customers with a stored deadline up to `until_ms`, as many as fit, and moves partition->cold_until_ms to
-     * where that reaches, at least over the next whole second. NULL: all customers are in memory.
+     * Brings into memory the customers with a stored deadline up to `until_ms`, as many as fit, and
+     * moves partition->cold_until_ms to where that reaches, at least over the next whole second.
+     * NULL: all customers are in memory.
      */
     enum err (*load_due)(void *self, struct partition *partition, int64_t until_ms,
                          struct errinfo *info);
@@ -61,7 +64,10 @@ struct partition_counters { /* since the start of the process */
     uint64_t events, duplicates, late, future, signals, dead_letters, timers_left;
 };
 
-/* How often a customer fired in the present sweep: only of those that have further timers due in it. */
+/*
+ * How often a customer fired in the present sweep: only of those that have further timers due in
+ * it.
+ */
 struct partition_busy {
     uint64_t hash;  /* of the customer's key: the record may leave memory and come back meanwhile */
     uint32_t fired; /* 0: a free place */
@@ -107,20 +113,27 @@ void partition_add_loaded(struct partition *partition, struct customer *customer
                           int64_t stored_deadline_ms);
 
 /*
- * One event of the message `cause`, whose customer is in memory if there is a record of it. `hash` is hash_bytes(event->customer). `*rank` counts
- * signals over the message. On an error (of the host's) the event is not applied, and may be applied again.
+ * One event of the message `cause`, whose customer is in memory if there is a record of it. `hash`
+ * is hash_bytes(event->customer). `*rank` counts signals over the message. On an error (of the
+ * host's) the event is not applied, and may be applied again.
  */
 enum err partition_apply(struct partition *partition, struct event *event, uint64_t hash,
                          const struct source_message *message, uint32_t *rank,
                          struct errinfo *info);
 
-/* Moves the watermark to `watermark_ms` where that is later, and fires what lies below. Signals go to the host. */
+/*
+ * Moves the watermark to `watermark_ms` where that is later, and fires what lies below. Signals go
+ * to the host.
+ */
 enum err partition_sweep(struct partition *partition, int64_t watermark_ms, struct errinfo *info);
 
 /* Fires everything due at or before `until_ms`, to the ms: the end of a backtest. */
 enum err partition_finish(struct partition *partition, int64_t until_ms, struct errinfo *info);
 
-/* The earliest deadline of a customer in memory, if it lies before `before_ms`; else CUSTOMER_NEVER. */
+/*
+ * The earliest deadline of a customer in memory, if it lies before `before_ms`; else
+ * CUSTOMER_NEVER.
+ */
 int64_t partition_next_deadline(struct partition *partition, int64_t before_ms);
 
 void partition_mark_dirty(struct partition *partition, struct customer *customer);

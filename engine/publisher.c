@@ -20,7 +20,10 @@ static void pause_ms(int ms)
     nanosleep(&time, NULL);
 }
 
-/* Repeats while the answer is ERR_RETRY, with back-off, until it is another or the publisher is stopped. */
+/*
+ * Repeats while the answer is ERR_RETRY, with back-off, until it is another or the publisher is
+ * stopped.
+ */
 struct back_off {
     int next_ms;
 };
@@ -60,7 +63,9 @@ static enum err produce(struct publisher *publisher, const struct epoch_output *
                : rc; /* it would be refused the next time too, and must not be skipped */
 }
 
-/* The membership under which the partitions were assigned must still be the consumer's, and be one. */
+/*
+ * The membership under which the partitions were assigned must still be the consumer's, and be one.
+ */
 static enum err check_membership(struct publisher *publisher, const struct epoch *epoch,
                                  struct errinfo *info)
 {

@@ -1,9 +1,11 @@
 /*
- * engine/publisher.h - makes epochs durable: first the Kafka transaction, then, once it is committed, the checkpoints.
+ * engine/publisher.h - makes epochs durable: first the Kafka transaction, then, once it is
+ * committed, the checkpoints.
  *
- * A thread of its own beside the worker. Epochs go in by publisher_push() and all come back by publisher_pop(), in
- * order. After a doubt (an unknown or failed commit, a checkpoint that did not land) everything that follows comes back untouched with
- * ERR_FENCED until an EPOCH_SETTLE has been through. publisher_step() is the thread's body, for tests and the simulator.
+ * A thread of its own beside the worker. Epochs go in by publisher_push() and all come back by
+ * publisher_pop(), in order. After a doubt (an unknown or failed commit, a checkpoint that did not
+ * land) everything that follows comes back untouched with ERR_FENCED until an EPOCH_SETTLE has been
+ * through. publisher_step() is the thread's body, for tests and the simulator.
  */
 #ifndef ENGINE_PUBLISHER_H
 #define ENGINE_PUBLISHER_H
@@ -41,7 +43,9 @@ struct publisher {
 
 void publisher_init(struct publisher *publisher, const struct publisher_options *options);
 void publisher_start(struct publisher *publisher); /* the thread */
-/* Ends the thread: waits for the call that is under way. What is queued comes back with ERR_FENCED. */
+/*
+ * Ends the thread: waits for the call that is under way. What is queued comes back with ERR_FENCED.
+ */
 void publisher_stop(struct publisher *publisher);
 void publisher_fini(struct publisher *publisher);
 
@@ -51,7 +55,10 @@ bool publisher_push(struct publisher *publisher, struct epoch *epoch);
 /* The next one that has been through, or NULL; waits at most timeout_ms. */
 struct epoch *publisher_pop(struct publisher *publisher, int timeout_ms);
 
-/* From now on epochs come back unsent, but for the one whose transaction is being sent. Undone by an EPOCH_SETTLE. Any thread. */
+/*
+ * From now on epochs come back unsent, but for the one whose transaction is being sent. Undone by
+ * an EPOCH_SETTLE. Any thread.
+ */
 void publisher_abandon(struct publisher *publisher);
 
 /* Does one epoch; false where none is queued (after waiting at most timeout_ms). */

@@ -1,9 +1,11 @@
 /*
- * The one recovery path (DESIGN section 8), for all partitions of the worker: on assignment and after anything that leaves a doubt.
+ * The one recovery path (DESIGN section 8), for all partitions of the worker: on assignment and
+ * after anything that leaves a doubt.
  *
  *   own (token into Redis, read R) -> read C, stable -> read the journal up to C's number -> decide -> read on from R
  *
- * Everything is read again from the start when a step has to be repeated: it is short, and there is nothing to remember then.
+ * Everything is read again from the start when a step has to be repeated: it is short, and there is
+ * nothing to remember then.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -42,7 +44,10 @@ static enum err refuse(const struct lane *lane, struct errinfo *info, const char
 
 /* ---- reading ---- */
 
-/* Different for each take-over: splitmix64 (Steele, Lea, Flood 2014) over the seed of this life and a count. */
+/*
+ * Different for each take-over: splitmix64 (Steele, Lea, Flood 2014) over the seed of this life and
+ * a count.
+ */
 static uint64_t fresh_token(struct worker *worker)
 {
     uint64_t z = worker->seams.seed + ++worker->token_count * UINT64_C(0x9E3779B97F4A7C15);
@@ -123,7 +128,10 @@ static enum err read_journal(struct worker *worker, struct lane *lane, struct fo
     return source_bounds(worker->source, lane->partition.id, &found->first, &found->end, info);
 }
 
-/* C names the last journal record. Its transaction's marker may reach the journal later than the offsets: then it is waited for. */
+/*
+ * C names the last journal record. Its transaction's marker may reach the journal later than the
+ * offsets: then it is waited for.
+ */
 static enum err check_journal(struct worker *worker, struct lane *lane, struct found *found,
                               struct errinfo *info)
 {
@@ -284,7 +292,10 @@ static uint64_t first_ruleset(const struct found *found)
     return found->metadata.ruleset;
 }
 
-/* Redis has nothing: whatever is left of the partition's keys goes, and everything is computed anew from the origin on. */
+/*
+ * Redis has nothing: whatever is left of the partition's keys goes, and everything is computed anew
+ * from the origin on.
+ */
 static enum err set_up_from_origin(struct worker *worker, struct lane *lane,
                                    const struct found *found, struct errinfo *info)
 {
@@ -323,7 +334,10 @@ static void journal_first_rules(struct worker *worker, struct lane *lane)
     lane->ruleset_named = ruleset->id;
 }
 
-/* Neither R, C nor journal: the first start. The position is committed with its origin before the first event. */
+/*
+ * Neither R, C nor journal: the first start. The position is committed with its origin before the
+ * first event.
+ */
 static enum err set_up_first(struct worker *worker, struct lane *lane, const struct found *found,
                              bool appears_later, struct errinfo *info)
 {

@@ -1,10 +1,12 @@
 /*
  * Changes of rules: which ruleset a lane is under, and what it takes to go from one to another.
  *
- * A change is made at an offset that is committed and checkpointed (R = C = next offset). Then nothing is kept in memory: the records lie in
- * Redis under the old layout, and are read by name from now on. All deadlines there become 0 in the checkpoint that names the new ruleset, and each
- * such customer is looked at once: its record is written anew under the new layout, with the deadline that the new rules give. That is done
- * a page at a time before the next event, and survives a crash, since what has not been looked at yet still has the deadline 0.
+ * A change is made at an offset that is committed and checkpointed (R = C = next offset). Then
+ * nothing is kept in memory: the records lie in Redis under the old layout, and are read by name
+ * from now on. All deadlines there become 0 in the checkpoint that names the new ruleset, and each
+ * such customer is looked at once: its record is written anew under the new layout, with the
+ * deadline that the new rules give. That is done a page at a time before the next event, and
+ * survives a crash, since what has not been looked at yet still has the deadline 0.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -191,7 +193,10 @@ void regime_free_all(struct worker *worker)
     free(worker->archive);
 }
 
-/* ---- statistics: transitions by name; who stands where is counted anew while the records are looked at ---- */
+/*
+ * ---- statistics: transitions by name; who stands where is counted anew while the records are
+ * looked at ----
+ */
 
 static void keep_transitions(const struct partition *from, struct partition *to)
 {

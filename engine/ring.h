@@ -1,7 +1,8 @@
 /*
  * engine/ring.h - a bounded queue of pointers between two threads.
  *
- * A lock and a condition: a few epochs a second pass here, so that nothing is to be won by anything cleverer.
+ * A lock and a condition: a few epochs a second pass here, so that nothing is to be won by anything
+ * cleverer.
  */
 #ifndef ENGINE_RING_H
 #define ENGINE_RING_H
@@ -27,7 +28,10 @@ void ring_fini(struct ring *ring);
 /* False where it is full. */
 bool ring_push(struct ring *ring, void *item);
 
-/* The oldest item; waits at most timeout_ms (-1: for ever) for one. NULL: none came, or it is closed and empty. */
+/*
+ * The oldest item; waits at most timeout_ms (-1: for ever) for one. NULL: none came, or it is
+ * closed and empty.
+ */
 void *ring_pop(struct ring *ring, int timeout_ms);
 
 /* Wakes whoever waits; what is in it can still be taken. */

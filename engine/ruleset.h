@@ -1,9 +1,10 @@
 /*
- * engine/ruleset.h - everything that decides what an event means: machines in order, schema, lateness, watermark.future,
- * memory.forget_after, constants.
+ * engine/ruleset.h - everything that decides what an event means: machines in order, schema,
+ * lateness, watermark.future, memory.forget_after, constants.
  *
- * A ruleset is named by a hash of its texts and the version of the semantics. The texts are kept in the journal, so that a
- * replay handles each stretch of the input with the rules that were in force. Immutable, shared by all threads.
+ * A ruleset is named by a hash of its texts and the version of the semantics. The texts are kept in
+ * the journal, so that a replay handles each stretch of the input with the rules that were in
+ * force. Immutable, shared by all threads.
  */
 #ifndef ENGINE_RULESET_H
 #define ENGINE_RULESET_H
@@ -29,7 +30,10 @@ struct ruleset {
     struct ruleset_memory *memory; /* private */
 };
 
-/* Takes rules and schema over. `config` is only read, but its `constants` node has to outlive the ruleset. */
+/*
+ * Takes rules and schema over. `config` is only read, but its `constants` node has to outlive the
+ * ruleset.
+ */
 struct ruleset *ruleset_new(const struct config *config, struct rules *rules,
                             struct schema *schema);
 

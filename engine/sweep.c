@@ -14,7 +14,10 @@ static int64_t floor_second(int64_t ms)
     return floor_div(ms, SECOND_MS) * SECOND_MS;
 }
 
-/* ---- who fired how often in this sweep: few, so it is looked up only for those that will come again ---- */
+/*
+ * ---- who fired how often in this sweep: few, so it is looked up only for those that will come
+ * again ----
+ */
 
 static struct partition_busy *busy_slot(struct partition_busy *slots, size_t capacity,
                                         uint64_t hash)
@@ -89,7 +92,10 @@ static void return_left(struct partition *partition)
     partition->left_count = 0;
 }
 
-/* Fires what the customer has due up to `until_ms`. More will come in this sweep where its next deadline is at or before `end_ms`. */
+/*
+ * Fires what the customer has due up to `until_ms`. More will come in this sweep where its next
+ * deadline is at or before `end_ms`.
+ */
 static enum err fire(struct partition *partition, struct customer *customer, int64_t until_ms,
                      int64_t end_ms)
 {
@@ -112,7 +118,9 @@ static enum err fire(struct partition *partition, struct customer *customer, int
     return partition_emit(partition, &cause, &rank);
 }
 
-/* The earliest entry of the heap is only a lower bound: an event may have moved the deadline since. */
+/*
+ * The earliest entry of the heap is only a lower bound: an event may have moved the deadline since.
+ */
 static enum err visit(struct partition *partition, int64_t until_ms, int64_t end_ms)
 {
     struct customer *customer = timers_pop(&partition->timers);
@@ -134,7 +142,10 @@ static enum err step_over(struct partition *partition, int64_t second_ms, struct
     return host->between_seconds ? host->between_seconds(host->self, partition, info) : ERR_NONE;
 }
 
-/* Fires all timers of customers in memory with a deadline before `limit_ms`, a whole second, second by second. */
+/*
+ * Fires all timers of customers in memory with a deadline before `limit_ms`, a whole second, second
+ * by second.
+ */
 static enum err fire_below(struct partition *partition, int64_t limit_ms, int64_t end_ms,
                            struct errinfo *info)
 {
@@ -160,7 +171,10 @@ static enum err fire_below(struct partition *partition, int64_t limit_ms, int64_
     return ERR_NONE;
 }
 
-/* How far the customers in memory are all that there are: the whole second up to which can be fired now. */
+/*
+ * How far the customers in memory are all that there are: the whole second up to which can be fired
+ * now.
+ */
 static enum err load_up_to(struct partition *partition, int64_t limit_ms, int64_t *reached_ms,
                            struct errinfo *info)
 {

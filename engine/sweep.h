@@ -1,8 +1,9 @@
 /*
  * engine/sweep.h - inside partition.h: what partition.c and sweep.c share.
  *
- * A sweep fires all timers below a watermark, second by second, so that an epoch may end between two of them. A customer fires at
- * most RULES_TIMERS_MAX timers in one sweep, whatever the number of seconds; the rest waits for the next one.
+ * A sweep fires all timers below a watermark, second by second, so that an epoch may end between
+ * two of them. A customer fires at most RULES_TIMERS_MAX timers in one sweep, whatever the number
+ * of seconds; the rest waits for the next one.
  */
 #ifndef ENGINE_SWEEP_H
 #define ENGINE_SWEEP_H

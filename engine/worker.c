@@ -193,7 +193,10 @@ static void revoked(void *self, bool lost)
 
 /* ---- one turn ---- */
 
-/* Everything that was under way comes back first, then the producer ends what it had begun; then recovery may read. */
+/*
+ * Everything that was under way comes back first, then the producer ends what it had begun; then
+ * recovery may read.
+ */
 static void settle(struct worker *worker)
 {
     flush_collect(worker, POLL_MS);
@@ -221,7 +224,10 @@ static void act_on_doubt(struct worker *worker)
     worker->phase = WORKER_SETTLING;
 }
 
-/* Room for a batch is made before it is read: in the midst of one nobody leaves unasked. What is dirty can only leave behind a checkpoint. */
+/*
+ * Room for a batch is made before it is read: in the midst of one nobody leaves unasked. What is
+ * dirty can only leave behind a checkpoint.
+ */
 static void keep_memory_bounded(struct worker *worker)
 {
     loading_evict(worker, SOURCE_BATCH_MAX);
@@ -232,7 +238,9 @@ static void keep_memory_bounded(struct worker *worker)
     loading_evict(worker, SOURCE_BATCH_MAX);
 }
 
-/* The partitions count for themselves, without atomics, and start anew when it has been added up. */
+/*
+ * The partitions count for themselves, without atomics, and start anew when it has been added up.
+ */
 static void publish_counters(struct worker *worker)
 {
     struct worker_counters *counters = &worker->counters;

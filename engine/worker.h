@@ -1,8 +1,9 @@
 /*
  * engine/worker.h - one thread that owns whole partitions: reads, computes, cuts epochs, recovers.
  *
- * A worker has its own consumer, customer tables, timers, publisher and store connections, and shares only what is immutable. Every doubt
- * (an unknown commit, a fenced read, a checkpoint that did not land) leads to the one recovery path for all its partitions.
+ * A worker has its own consumer, customer tables, timers, publisher and store connections, and
+ * shares only what is immutable. Every doubt (an unknown commit, a fenced read, a checkpoint that
+ * did not land) leads to the one recovery path for all its partitions.
  *
  *   UNASSIGNED ─assigned─▶ SETTLING ─producer settled─▶ RECOVERING ─▶ RUNNING
  *        ▲                    ▲                              │            │
@@ -61,15 +62,20 @@ struct worker *worker_new(const struct worker_setting *setting, const struct wor
 /* Runs until worker_stop() or a fatal error: ERR_NONE after a clean stop, which ends with R = C. */
 enum err worker_run(struct worker *worker, struct errinfo *info);
 
-/* One turn of worker_run(): serves the publisher, polls for at most timeout_ms, applies what came. */
+/*
+ * One turn of worker_run(): serves the publisher, polls for at most timeout_ms, applies what came.
+ */
 enum err worker_step(struct worker *worker, int timeout_ms, struct errinfo *info);
 
-/* After the last step: drains for at most `timeout_ms` and leaves the group. ERR_RETRY: not all was acknowledged in time. */
+/*
+ * After the last step: drains for at most `timeout_ms` and leaves the group. ERR_RETRY: not all was
+ * acknowledged in time.
+ */
 enum err worker_finish(struct worker *worker, int64_t timeout_ms, struct errinfo *info);
 
 /*
- * From now on these rules, at an offset of each partition that the journal will name. The ruleset outlives the worker. Any
- * thread; the worker takes it up between two batches.
+ * From now on these rules, at an offset of each partition that the journal will name. The ruleset
+ * outlives the worker. Any thread; the worker takes it up between two batches.
  */
 void worker_follow(struct worker *worker, const struct ruleset *ruleset);
 

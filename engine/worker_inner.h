@@ -1,6 +1,7 @@
 /*
- * engine/worker_inner.h - what the files of the worker share: worker.c (the loop), batch.c (messages to results), flush.c (epochs and
- * checkpoints), loading.c (cold customers), recovery.c, idle.c. Private to engine/.
+ * engine/worker_inner.h - what the files of the worker share: worker.c (the loop), batch.c
+ * (messages to results), flush.c (epochs and checkpoints), loading.c (cold customers), recovery.c,
+ * idle.c. Private to engine/.
  */
 #ifndef ENGINE_WORKER_INNER_H
 #define ENGINE_WORKER_INNER_H
@@ -84,7 +85,9 @@ enum err worker_fatal(struct worker *worker, enum err code, const struct errinfo
 /* A growing pause with jitter; the new one. */
 int worker_back_off(struct worker *worker, int back_off_ms);
 
-/* Stops reading a lane; it is read on from its next offset when worker_unblock() finds that it can. */
+/*
+ * Stops reading a lane; it is read on from its next offset when worker_unblock() finds that it can.
+ */
 void worker_block(struct worker *worker, struct lane *lane, const char *reason);
 void worker_block_all(struct worker *worker, const char *reason);
 void worker_unblock(struct worker *worker);
@@ -98,7 +101,10 @@ void batch_process(struct worker *worker, const struct source_batch *batch);
 /* flush.c */
 void flush_collect(struct worker *worker, int timeout_ms); /* epochs that have come back */
 bool flush_has_room(const struct worker *worker);          /* for another epoch under way */
-/* Closes the open epoch: offsets of all lanes that moved, and with `checkpoint` what changed. False where there is no room: nothing has happened. */
+/*
+ * Closes the open epoch: offsets of all lanes that moved, and with `checkpoint` what changed. False
+ * where there is no room: nothing has happened.
+ */
 bool flush_epoch(struct worker *worker, bool checkpoint);
 /* When time or size say so. */
 void flush_if_due(struct worker *worker);
@@ -123,7 +129,10 @@ struct regime *regime_by_id(struct worker *worker, uint64_t ruleset);
 void regime_archive(struct worker *worker, uint64_t ruleset, struct slice record);
 enum err regime_know_layout(struct worker *worker, uint64_t id, struct slice description,
                             struct errinfo *info);
-/* Under `to` from the next event on: the records in Redis are looked at once. The offset must be checkpointed. */
+/*
+ * Under `to` from the next event on: the records in Redis are looked at once. The offset must be
+ * checkpointed.
+ */
 enum err regime_switch(struct worker *worker, struct lane *lane, struct regime *to,
                        uint64_t journal, struct errinfo *info);
 /* Ends what a switch has begun. */
@@ -141,7 +150,10 @@ struct loading_customer {
     struct slice key;
     uint64_t hash;
 };
-/* Brings the customers that are not in memory into it, and those due up to the greatest time of each lane's events. One round trip. */
+/*
+ * Brings the customers that are not in memory into it, and those due up to the greatest time of
+ * each lane's events. One round trip.
+ */
 enum err loading_fetch(struct worker *worker, const struct loading_customer *customers,
                        size_t count, const int64_t *until_ms, struct errinfo *info);
 enum err loading_due(struct worker *worker, struct lane *lane, int64_t until_ms,
@@ -153,8 +165,8 @@ bool loading_is_over(const struct worker *worker);
 /* recovery.c */
 void recovery_step(struct worker *worker);
 /*
- * Before a message at `offset` is applied, or at the end: the journal's moves and changes that stand here, and C. ERR_AGAIN: other
- * rules are in force now than the message was decoded with.
+ * Before a message at `offset` is applied, or at the end: the journal's moves and changes that
+ * stand here, and C. ERR_AGAIN: other rules are in force now than the message was decoded with.
  */
 enum err recovery_reach(struct worker *worker, struct lane *lane, int64_t offset,
                         struct errinfo *info);

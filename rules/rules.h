@@ -1,8 +1,9 @@
 /*
  * rules/rules.h - the machines, compiled: what they read, what a record holds, and the step.
  *
- * Immutable once loaded, shared by all threads. The step is pure: no I/O, no clock, no random number: the same event on
- * the same record gives the same bytes. Recovery relies on it, and the simulator compares two runs by it.
+ * Immutable once loaded, shared by all threads. The step is pure: no I/O, no clock, no random
+ * number: the same event on the same record gives the same bytes. Recovery relies on it, and the
+ * simulator compares two runs by it.
  */
 #ifndef RULES_RULES_H
 #define RULES_RULES_H
@@ -31,24 +32,35 @@ struct rules_options {
     int64_t forget_after_ms;
 };
 
-/* NULL on errors; they and the warnings are in `diag`. Free with rules_free(). Position strings live until then or, on errors, for ever. */
+/*
+ * NULL on errors; they and the warnings are in `diag`. Free with rules_free(). Position strings
+ * live until then or, on errors, for ever.
+ */
 struct rules *rules_load(const struct rules_options *options, struct diag *diag);
 void rules_free(struct rules *rules);
 
-/* Hash of machines in order (their files' bytes), constants, forget_after and the version of the semantics. */
+/*
+ * Hash of machines in order (their files' bytes), constants, forget_after and the version of the
+ * semantics.
+ */
 uint64_t rules_hash(const struct rules *rules);
 
 const struct layout *rules_layout(const struct rules *rules);
 const struct event_wants *rules_wants(const struct rules *rules);
 struct slice rules_file(const struct rules *rules, size_t machine); /* the file's bytes, for the journal */
 
-/* All signal types that can be emitted, for checking topics: the i-th, or size 0 behind the last. */
+/*
+ * All signal types that can be emitted, for checking topics: the i-th, or size 0 behind the last.
+ */
 struct slice rules_signal_type(const struct rules *rules, size_t index);
 
 /* `check --dot`: all machines, each a cluster, with labels, events, timers and guards. */
 void rules_dot(const struct rules *rules, FILE *out);
 
-/* What goes wrong at run time, and what is left out: counted per rule and named by its place. Not part of results. */
+/*
+ * What goes wrong at run time, and what is left out: counted per rule and named by its place. Not
+ * part of results.
+ */
 struct rules_counters {
     uint64_t guard_errors, data_errors, action_errors;
     uint64_t chain_overflows;    /* `always` longer than RULES_CHAIN_MAX */
@@ -59,7 +71,10 @@ struct rules_counters {
     char last_error[200];
 };
 
-/* Absolute per-partition statistics: customers per state, transitions. [machine's first + state], [machine's first + from * states + to]. */
+/*
+ * Absolute per-partition statistics: customers per state, transitions. [machine's first + state],
+ * [machine's first + from * states + to].
+ */
 struct rules_stats {
     int64_t *states;
     int64_t *transitions;
@@ -84,23 +99,28 @@ struct rules_context {
 };
 
 /*
- * One event of a customer whose record exists. The caller has dropped duplicates; this does the rest of section 5 for the customer: sets
- * event->late, fires the timers due at or before it (not when late), moves clock and last_seen, the order's hash, runs the machines,
- * and lowers customer->deadline_ms: it is never later than the customer's first timer, and may be earlier, since an event that only
- * puts idle timers off need not look at them (rules_deadline() gives the exact one; so do rules_begin() and rules_step_timers(), which
- * then find nothing due). On `customer_forgotten` it sets CUSTOMER_GONE after the timers and runs no machine.
- * Signals of timers carry `is_timer`.
+ * One event of a customer whose record exists. The caller has dropped duplicates; this does the
+ * rest of section 5 for the customer: sets event->late, fires the timers due at or before it (not
+ * when late), moves clock and last_seen, the order's hash, runs the machines, and lowers
+ * customer->deadline_ms: it is never later than the customer's first timer, and may be earlier,
+ * since an event that only puts idle timers off need not look at them (rules_deadline() gives the
+ * exact one; so do rules_begin() and rules_step_timers(), which then find nothing due). On
+ * `customer_forgotten` it sets CUSTOMER_GONE after the timers and runs no machine. Signals of
+ * timers carry `is_timer`.
  */
 void rules_step_event(struct rules_context *context, struct customer *customer, struct event *event);
 
 /*
- * Fires all timers whose deadline is <= `until_ms`, by deadline and machine order, with those that they set. At most
- * RULES_TIMERS_MAX: true where some are left over. Sets customer->deadline_ms. `memory.forget_after` is one of them, the last at its deadline: it sets
- * CUSTOMER_GONE.
+ * Fires all timers whose deadline is <= `until_ms`, by deadline and machine order, with those that
+ * they set. At most RULES_TIMERS_MAX: true where some are left over. Sets customer->deadline_ms.
+ * `memory.forget_after` is one of them, the last at its deadline: it sets CUSTOMER_GONE.
  */
 bool rules_step_timers(struct rules_context *context, struct customer *customer, int64_t until_ms);
 
-/* A new record has been made for `event` (customer_new() or customer_restart()): counts it in the stats. The step follows. */
+/*
+ * A new record has been made for `event` (customer_new() or customer_restart()): counts it in the
+ * stats. The step follows.
+ */
 void rules_begin(struct rules_context *context, struct customer *customer);
 
 /* The earliest deadline, CUSTOMER_NEVER where there is none. After loading a record. */

@@ -1,7 +1,9 @@
 /*
- * The real worker on memory backends of all four seams: its signals are those of the plain computation, whatever happens to it.
+ * The real worker on memory backends of all four seams: its signals are those of the plain
+ * computation, whatever happens to it.
  *
- * Single-threaded and seeded: a failure names its seed, and STAGECOACH_SIM_SEED=N repeats it; STAGECOACH_SIM_RUNS=N runs more.
+ * Single-threaded and seeded: a failure names its seed, and STAGECOACH_SIM_SEED=N repeats it;
+ * STAGECOACH_SIM_RUNS=N runs more.
  *
  * ctest-labels: engine
  */
@@ -59,7 +61,10 @@ struct world {
     uint32_t batch_max; /* messages of one poll */
 };
 
-/* What the rules change to: other times, and a machine with a state less and one more; then back again. */
+/*
+ * What the rules change to: other times, and a machine with a state less and one more; then back
+ * again.
+ */
 static const char *const changes[][2] = {
     {"idle: { 30m: { target: abandoned, emit: cart.abandoned } }",
      "idle: { 10m: { target: abandoned, emit: cart.abandoned } }"},
@@ -358,7 +363,10 @@ static void apply_record(struct world *world, struct backtest *backtest,
     world->changes += record->kind == JOURNAL_RULES;
 }
 
-/* Each partition through the plain computation, from its first event on, with what its journal says. */
+/*
+ * Each partition through the plain computation, from its first event on, with what its journal
+ * says.
+ */
 static void compute_expected(struct world *world, struct lines *expected)
 {
     for (int32_t p = 0; p < PARTITIONS; p++) {
@@ -559,7 +567,10 @@ static void run_disturbed(uint64_t seed, unsigned *moves, unsigned *rule_changes
     struct worker *worker = run_a_while(&world, new_worker(&world), 20);
     run_to_end(&world, worker);
 
-    /* Silence: the wall clock moves the timers, a piece of half an hour at a time, and is disturbed in that too. */
+    /*
+     * Silence: the wall clock moves the timers, a piece of half an hour at a time, and is disturbed
+     * in that too.
+     */
     world.now_ms = sent_ms > world.now_ms ? sent_ms : world.now_ms;
     for (int i = 0; i < 6; i++) {
         for (int turns = 0; turns < 3; turns++)
