@@ -18,6 +18,8 @@ static const struct command commands[] = {
     {"run", cmd_run, "the processor: events from Kafka in, signals to Kafka out"},
     {"check", cmd_check, "validates the configuration, its schema and its machines"},
     {"backtest", cmd_backtest, "runs the machines over files: what would have been signalled"},
+    {"test", cmd_test, "unit tests for machines, written in YAML beside them"},
+    {"eval", cmd_eval, "evaluates an expression, and prints the value as JSON"},
     {"generate", cmd_generate, "sends a made-up shop's events into Kafka"},
     {"replay", cmd_replay, "sends files of events into Kafka"},
     {"signals", cmd_signals, "follows the signals as JSON Lines"},
@@ -29,10 +31,6 @@ static const struct {
     const char *name;
     const char *instead;
 } missing[] = {
-    {"eval", "put the expression into a machine as data of a signal, and run `stagecoach backtest` "
-             "over a file with one event"},
-    {"test", "run `stagecoach backtest --format segment-jsonl` over a file with the events, and "
-             "compare what it prints"},
     {"customer", "to see one: redis-cli --scan --pattern 'PREFIX:{GROUP/*}:c:ID' names the record, "
                  "which is msgpack; to erase one: send an event `Customer Forgotten` of that "
                  "customer with `stagecoach replay`"},
