@@ -468,15 +468,15 @@ static bool read_ids(struct mp *mp, struct customer *customer)
         return false;
     if (token.kind == MP_NIL)
         return true;
-    if (token.kind != MP_BIN || token.bytes.size % 8 != 0 ||
+    if (token.kind != MP_BIN || token.bytes.size == 0 || token.bytes.size % 8 != 0 ||
         token.bytes.size > CUSTOMER_IDS_MAX * 8)
         return false;
-    for (size_t i = 0; i < token.bytes.size; i += 8) {
-        uint64_t id = 0;
-        for (size_t k = 0; k < 8; k++)
-            id = id << 8 | (unsigned char)token.bytes.data[i + k];
-        customer_id_restore(customer, id);
-    }
+    uint64_t ids[CUSTOMER_IDS_MAX];
+    uint32_t count = (uint32_t)(token.bytes.size / 8);
+    memcpy(ids, token.bytes.data, token.bytes.size);
+    for (uint32_t i = 0; i < count; i++)
+        ids[i] = __builtin_bswap64(ids[i]);
+    customer_ids_restore(customer, ids, count);
     return true;
 }
 

@@ -151,12 +151,13 @@ static void add_variable(const struct layout_variable *variable, const union cus
 
 static char *pack_ids(char *p, const struct customer *customer)
 {
-    uint32_t count = customer_id_count(customer);
+    uint64_t ids[CUSTOMER_IDS_MAX];
+    uint32_t count = customer_ids(customer, ids);
     if (count == 0)
         return pack_nil(p);
     p = pack_bin_head(p, count * 8);
     for (uint32_t i = 0; i < count; i++)
-        p = pack_big_endian(p, customer_id_at(customer, i), 8);
+        p = pack_64(p, ids[i]);
     return p;
 }
 

@@ -255,7 +255,7 @@ static struct customer_history *history_with(struct customer *customer, uint32_t
 }
 
 /* Until the ring is full, entries lie in the order of arrival and id_next is their number. */
-void customer_id_restore(struct customer *customer, uint64_t id_hash)
+static void add_id(struct customer *customer, uint64_t id_hash)
 {
     uint32_t capacity = customer->history ? customer->history->id_capacity : 0;
     uint32_t count = customer->history ? customer->history->id_count : 0;
@@ -268,13 +268,20 @@ void customer_id_restore(struct customer *customer, uint64_t id_hash)
         history->id_count++;
 }
 
-bool customer_id_seen(struct customer *customer, uint64_t id_hash)
+bool customer_id_known(const struct customer *customer, uint64_t id_hash)
 {
     const struct customer_history *history = customer->history;
     for (uint32_t i = 0; history && i < history->id_count; i++)
         if (history->ids[i] == id_hash)
             return true;
-    customer_id_restore(customer, id_hash);
+    return false;
+}
+
+bool customer_id_seen(struct customer *customer, uint64_t id_hash)
+{
+    if (customer_id_known(customer, id_hash))
+        return true;
+    add_id(customer, id_hash);
     return false;
 }
 
@@ -286,8 +293,35 @@ uint32_t customer_id_count(const struct customer *customer)
 uint64_t customer_id_at(const struct customer *customer, uint32_t index)
 {
     const struct customer_history *history = customer->history;
+    CHECK(history && index < history->id_count);
     uint32_t oldest = history->id_count == CUSTOMER_IDS_MAX ? history->id_next : 0;
     return history->ids[(oldest + index) % CUSTOMER_IDS_MAX];
+}
+
+uint32_t customer_ids(const struct customer *customer, uint64_t ids[CUSTOMER_IDS_MAX])
+{
+    const struct customer_history *history = customer->history;
+    if (!history || history->id_count == 0)
+        return 0;
+    uint32_t count = history->id_count;
+    uint32_t oldest = count == CUSTOMER_IDS_MAX ? history->id_next : 0;
+    memcpy(ids, history->ids + oldest, (count - oldest) * sizeof(*ids));
+    memcpy(ids + count - oldest, history->ids, oldest * sizeof(*ids));
+    return count;
+}
+
+void customer_ids_restore(struct customer *customer, const uint64_t *ids, uint32_t count)
+{
+    CHECK(count <= CUSTOMER_IDS_MAX && !customer->history);
+    uint32_t capacity = 0;
+    while (capacity < count)
+        capacity = grown_id_capacity(capacity);
+    if (capacity == 0)
+        return;
+    struct customer_history *history = history_with(customer, capacity);
+    memcpy(history->ids, ids, count * sizeof(*ids));
+    history->id_count = (uint8_t)count;
+    history->id_next = (uint8_t)(count % CUSTOMER_IDS_MAX);
 }
 
 bool customer_fired_alive(const struct customer *customer, const struct customer_fired *fired)

@@ -140,9 +140,20 @@ uint32_t customer_fired_rank(struct customer *customer, uint32_t machine, int64_
 /* True where the entry can still be asked for; the codec writes only these. */
 bool customer_fired_alive(const struct customer *customer, const struct customer_fired *fired);
 
-/* For the codec: the ids from the oldest on, and both lists restored in that order. */
+/* Is it one of these? Changes nothing. */
+bool customer_id_known(const struct customer *customer, uint64_t id_hash);
+
+/* The ids one by one, from the oldest on. */
 uint32_t customer_id_count(const struct customer *customer);
 uint64_t customer_id_at(const struct customer *customer, uint32_t index);
-void customer_id_restore(struct customer *customer, uint64_t id_hash);
+
+/*
+ * For the codec: all ids from the oldest on; returns how many. And the way back, into a record
+ * without any.
+ */
+uint32_t customer_ids(const struct customer *customer, uint64_t ids[CUSTOMER_IDS_MAX]);
+void customer_ids_restore(struct customer *customer, const uint64_t *ids, uint32_t count);
+
+/* For the codec: in the order of arrival. */
 void customer_fired_restore(struct customer *customer, struct customer_fired fired);
 #endif

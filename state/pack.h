@@ -9,6 +9,7 @@
 #ifndef STATE_PACK_H
 #define STATE_PACK_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -24,12 +25,33 @@ static inline char *pack_byte(char *p, unsigned value)
     return p + 1;
 }
 
-/* The low `size` bytes, the greatest first. */
-static inline char *pack_big_endian(char *p, uint64_t value, unsigned size)
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the numbers below are swapped");
+
+/* The greatest byte first. */
+static inline char *pack_8(char *p, uint64_t value)
 {
-    for (unsigned i = 0; i < size; i++)
-        p[i] = (char)(unsigned char)(value >> (8 * (size - 1 - i)));
-    return p + size;
+    return pack_byte(p, (unsigned)(value & 0xff));
+}
+
+static inline char *pack_16(char *p, uint64_t value)
+{
+    uint16_t swapped = __builtin_bswap16((uint16_t)value);
+    memcpy(p, &swapped, sizeof(swapped));
+    return p + sizeof(swapped);
+}
+
+static inline char *pack_32(char *p, uint64_t value)
+{
+    uint32_t swapped = __builtin_bswap32((uint32_t)value);
+    memcpy(p, &swapped, sizeof(swapped));
+    return p + sizeof(swapped);
+}
+
+static inline char *pack_64(char *p, uint64_t value)
+{
+    uint64_t swapped = __builtin_bswap64(value);
+    memcpy(p, &swapped, sizeof(swapped));
+    return p + sizeof(swapped);
 }
 
 static inline char *pack_nil(char *p)
@@ -47,12 +69,12 @@ static inline char *pack_uint(char *p, uint64_t value)
     if (value < 0x80)
         return pack_byte(p, (unsigned)value);
     if (value <= UINT8_MAX)
-        return pack_big_endian(pack_byte(p, 0xcc), value, 1);
+        return pack_8(pack_byte(p, 0xcc), value);
     if (value <= UINT16_MAX)
-        return pack_big_endian(pack_byte(p, 0xcd), value, 2);
+        return pack_16(pack_byte(p, 0xcd), value);
     if (value <= UINT32_MAX)
-        return pack_big_endian(pack_byte(p, 0xce), value, 4);
-    return pack_big_endian(pack_byte(p, 0xcf), value, 8);
+        return pack_32(pack_byte(p, 0xce), value);
+    return pack_64(pack_byte(p, 0xcf), value);
 }
 
 static inline char *pack_int(char *p, int64_t value)
@@ -62,19 +84,19 @@ static inline char *pack_int(char *p, int64_t value)
     if (value >= -32)
         return pack_byte(p, (unsigned)(value & 0xff));
     if (value >= INT8_MIN)
-        return pack_big_endian(pack_byte(p, 0xd0), (uint64_t)value, 1);
+        return pack_8(pack_byte(p, 0xd0), (uint64_t)value);
     if (value >= INT16_MIN)
-        return pack_big_endian(pack_byte(p, 0xd1), (uint64_t)value, 2);
+        return pack_16(pack_byte(p, 0xd1), (uint64_t)value);
     if (value >= INT32_MIN)
-        return pack_big_endian(pack_byte(p, 0xd2), (uint64_t)value, 4);
-    return pack_big_endian(pack_byte(p, 0xd3), (uint64_t)value, 8);
+        return pack_32(pack_byte(p, 0xd2), (uint64_t)value);
+    return pack_64(pack_byte(p, 0xd3), (uint64_t)value);
 }
 
 static inline char *pack_double(char *p, double value)
 {
     uint64_t bits;
     memcpy(&bits, &value, sizeof(bits));
-    return pack_big_endian(pack_byte(p, 0xcb), bits, 8);
+    return pack_64(pack_byte(p, 0xcb), bits);
 }
 
 /* Heads of arrays (0x90, 0xdc) and maps (0x80, 0xde). */
@@ -83,8 +105,8 @@ static inline char *pack_head(char *p, unsigned fix, unsigned code16, uint32_t c
     if (count < 16)
         return pack_byte(p, fix | count);
     if (count <= UINT16_MAX)
-        return pack_big_endian(pack_byte(p, code16), count, 2);
-    return pack_big_endian(pack_byte(p, code16 + 1), count, 4);
+        return pack_16(pack_byte(p, code16), count);
+    return pack_32(pack_byte(p, code16 + 1), count);
 }
 
 static inline char *pack_array(char *p, uint32_t count)
@@ -100,10 +122,10 @@ static inline char *pack_map(char *p, uint32_t count)
 static inline char *pack_bin_head(char *p, uint32_t size)
 {
     if (size <= UINT8_MAX)
-        return pack_big_endian(pack_byte(p, 0xc4), size, 1);
+        return pack_8(pack_byte(p, 0xc4), size);
     if (size <= UINT16_MAX)
-        return pack_big_endian(pack_byte(p, 0xc5), size, 2);
-    return pack_big_endian(pack_byte(p, 0xc6), size, 4);
+        return pack_16(pack_byte(p, 0xc5), size);
+    return pack_32(pack_byte(p, 0xc6), size);
 }
 
 static inline char *pack_text_head(char *p, uint32_t size)
@@ -111,10 +133,10 @@ static inline char *pack_text_head(char *p, uint32_t size)
     if (size < 32)
         return pack_byte(p, 0xa0 | size);
     if (size <= UINT8_MAX)
-        return pack_big_endian(pack_byte(p, 0xd9), size, 1);
+        return pack_8(pack_byte(p, 0xd9), size);
     if (size <= UINT16_MAX)
-        return pack_big_endian(pack_byte(p, 0xda), size, 2);
-    return pack_big_endian(pack_byte(p, 0xdb), size, 4);
+        return pack_16(pack_byte(p, 0xda), size);
+    return pack_32(pack_byte(p, 0xdb), size);
 }
 
 /* Room for PACK_HEAD_MAX + text.size. */

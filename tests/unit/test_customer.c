@@ -191,22 +191,51 @@ static void test_strings_are_cut_and_emptied(void **state)
 static void test_the_last_16_ids_are_known(void **state)
 {
     (void)state;
+    uint64_t ids[CUSTOMER_IDS_MAX];
     struct customer *customer = customer_new(&layout, SLICE("u42"), 1000);
-    assert_int_equal(customer_id_count(customer), 0);
+    assert_int_equal(customer_ids(customer, ids), 0);
     for (uint64_t id = 1; id <= 40; id++) {
         assert_false(customer_id_seen(customer, id));
         uint32_t count = id < 16 ? (uint32_t)id : 16;
+        assert_int_equal(customer_ids(customer, ids), count);
         assert_int_equal(customer_id_count(customer), count);
+        assert_false(customer_id_known(customer, id + 1));
         for (uint32_t i = 0; i < count; i++) {
-            assert_int_equal(customer_id_at(customer, i), id - count + 1 + i);
+            assert_int_equal(ids[i], id - count + 1 + i);
+            assert_int_equal(customer_id_at(customer, i), ids[i]);
+            assert_true(customer_id_known(customer, ids[i]));
             assert_true(customer_id_seen(customer, id - i)); /* and stays where it is */
         }
     }
     assert_false(customer_id_seen(customer, 24));
-    assert_int_equal(customer_id_at(customer, 15), 24);
+    customer_ids(customer, ids);
+    assert_int_equal(ids[15], 24);
     assert_false(customer_id_seen(customer, 0)); /* a hash like any other */
     assert_true(customer_id_seen(customer, 0));
     customer_free(&layout, customer);
+}
+
+static void test_restored_ids_go_on_as_before(void **state)
+{
+    (void)state;
+    for (uint32_t count = 0; count <= CUSTOMER_IDS_MAX; count++) {
+        struct customer *customer = customer_new(&layout, SLICE("u42"), 1000);
+        struct customer *copy = customer_new(&layout, SLICE("u42"), 1000);
+        uint64_t ids[CUSTOMER_IDS_MAX], others[CUSTOMER_IDS_MAX];
+        for (uint64_t id = 1; id <= count; id++)
+            customer_id_seen(customer, id);
+        customer_ids_restore(copy, ids, customer_ids(customer, ids));
+        for (uint64_t id = 100; id < 120; id++) {
+            uint32_t known = customer_ids(customer, ids);
+            assert_int_equal(customer_ids(copy, others), known);
+            if (known > 0)
+                assert_memory_equal(ids, others, known * sizeof(*ids));
+            assert_false(customer_id_seen(customer, id));
+            assert_false(customer_id_seen(copy, id));
+        }
+        customer_free(&layout, customer);
+        customer_free(&layout, copy);
+    }
 }
 
 static void test_ranks_count_on_for_the_same_machine_and_deadline(void **state)
@@ -283,6 +312,7 @@ int main(void)
         cmocka_unit_test(test_values_read_what_was_written),
         cmocka_unit_test(test_strings_are_cut_and_emptied),
         cmocka_unit_test(test_the_last_16_ids_are_known),
+        cmocka_unit_test(test_restored_ids_go_on_as_before),
         cmocka_unit_test(test_ranks_count_on_for_the_same_machine_and_deadline),
         cmocka_unit_test(test_ranks_that_cannot_come_again_are_dropped),
         cmocka_unit_test(test_ranks_are_bounded),
