@@ -58,6 +58,7 @@ struct world {
     uint64_t seed; /* of owner tokens */
     int fail_commits;
     unsigned moves;     /* of the wall clock, found in the journals */
+    bool threaded;      /* the publisher has its thread, and time is the machine's */
     uint32_t batch_max; /* messages of one poll */
 };
 
@@ -138,9 +139,9 @@ static struct worker *new_worker(struct world *world)
         .sink = sink_memory_open(&receiver),
         .load_store = store_memory_open(world->bank),
         .save_store = store_memory_open(world->bank),
-        .clock = clock_fixed(&world->now_ms),
+        .clock = world->threaded ? clock_system() : clock_fixed(&world->now_ms),
         .seed = ++world->seed * 1000003,
-        .single_threaded = true,
+        .single_threaded = !world->threaded,
     };
     struct worker *worker = worker_new(&world->setting, &seams, 0, &info);
     assert_non_null(worker);
@@ -509,6 +510,29 @@ static void test_a_small_memory_changes_nothing(void **state)
     world_fini(&world);
 }
 
+/* The same with the publisher on a thread of its own: what ThreadSanitizer looks at. */
+static void test_a_publisher_beside_the_worker_changes_nothing(void **state)
+{
+    struct world world;
+    (void)state;
+    world_init(&world, 3, 300);
+    world.threaded = true;
+    world.batch_max = 50;
+    feed(&world, 3, EVENTS);
+    struct worker *worker = new_worker(&world);
+    for (int i = 0; i < 200000 && !is_through(&world); i++) {
+        step(&world, worker);
+        if (i % 40 == 20)
+            source_memory_rebalance(worker_source(worker), i % 80 == 20);
+        if (i % 90 == 50)
+            store_bank_wipe(world.bank);
+    }
+    assert_true(is_through(&world));
+    finish(&world, worker);
+    check(&world, 3);
+    world_fini(&world);
+}
+
 static struct worker *disturb(struct world *world, struct worker *worker)
 {
     switch (pick(world, 9)) {
@@ -612,6 +636,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_worker_left_alone_signals_what_is_right),
         cmocka_unit_test(test_a_small_memory_changes_nothing),
+        cmocka_unit_test(test_a_publisher_beside_the_worker_changes_nothing),
         cmocka_unit_test(test_disturbances_lose_nothing_and_repeat_nothing),
     };
     log_set_level(getenv("STAGECOACH_SIM_LOG") ? LOG_DEBUG : LOG_OFF);
