@@ -208,11 +208,10 @@ static void emit_literal_container(struct emitter *emitter, const struct cel_nod
 static bool emit_match(struct emitter *emitter, const struct cel_node *node)
 {
     char message[256];
-    const struct cel_node *pattern = node->kid_count == 2 ? node->kids[1] : NULL;
-    if (strcmp(node->builtin->name, "matches") != 0 || pattern->kind != NODE_LITERAL ||
-        pattern->constant.kind != VALUE_STRING)
+    if (strcmp(node->builtin->name, "matches") != 0 || node->kids[1]->kind != NODE_LITERAL ||
+        node->kids[1]->constant.kind != VALUE_STRING)
         return false;
-    struct cel_regex *regex = cel_regex_compile(value_text(pattern->constant), message);
+    struct cel_regex *regex = cel_regex_compile(value_text(node->kids[1]->constant), message);
     if (!regex)
         return false; /* an error of each evaluation */
     emit(emitter, node->kids[0]);

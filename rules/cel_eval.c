@@ -612,6 +612,10 @@ struct value cel_eval_within(const struct cel_program *program, struct cel_activ
     struct value stack[SMALL_STACK + 1];
     struct loop loops[SMALL_LOOPS];
     struct machine machine = {program, activation, loops};
+#ifdef __clang_analyzer__
+    memset(stack, 0, sizeof(stack)); /* it can't know that nothing is taken that was not pushed */
+    memset(loops, 0, sizeof(loops));
+#endif
     activation->steps_left = steps;
     struct value result = program->stack_size <= SMALL_STACK && program->loop_count <= SMALL_LOOPS
                               ? run(&machine, stack)
