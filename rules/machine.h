@@ -12,12 +12,13 @@
 #include "rules/cel.h"
 #include "rules/rules.h"
 
-#define MACHINE_STATES_MAX    100  /* counters of transitions are kept for each pair of states */
-#define MACHINE_TIMERS_MAX    64   /* of one state: a word of spent bits */
-#define MACHINE_VARIABLES_MAX 256  /* of one machine */
-#define MACHINE_ELEMENTS_MAX  4096 /* the greatest `max` of a container, in elements or bytes */
-#define MACHINE_NAME_SIZE_MAX 64   /* of machines, states, variables and data fields */
-#define MACHINE_TYPE_SIZE_MAX 128  /* of signal types and event names */
+#define MACHINE_STATES_MAX    100   /* counters of transitions are kept for each pair of states */
+#define MACHINE_TIMERS_MAX    64    /* of one state: a word of spent bits */
+#define MACHINE_VARIABLES_MAX 256   /* of one machine */
+#define MACHINE_ELEMENTS_MAX  4096  /* greatest `max` of a container: looking one up is a scan */
+#define MACHINE_STRING_MAX    65535 /* and of a string, in bytes */
+#define MACHINE_NAME_SIZE_MAX 64    /* of machines, states, variables and data fields */
+#define MACHINE_TYPE_SIZE_MAX 128   /* of signal types and event names */
 #define MACHINE_DURATION_MAX_MS                                                                    \
     (INT64_C(3650000) * 86400000) /* 10,000 years: no sum of times overflows */
 

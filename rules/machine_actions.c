@@ -285,7 +285,7 @@ static bool read_assign(struct loader *loader, const struct yaml_node *node, str
     if (!load_mapping(loader, node, "'assign'"))
         return false;
     struct assignment *assignments =
-        arena_calloc(&loader->rules->arena, node->count, sizeof(*assignments));
+        arena_calloc(&loader->rules->arena, node->count + 1, sizeof(*assignments));
     for (size_t i = 0; i < node->count; i++)
         if (read_assignment(loader, node->keys[i], node->items[i],
                             &assignments[action->assignment_count]))
@@ -482,16 +482,16 @@ static void read_block(struct loader *loader, const struct yaml_node *node,
 struct actions load_actions(struct loader *loader, const struct yaml_node *node)
 {
     struct actions actions = {0};
-    if (node->kind == YAML_SCALAR || node->count == 0) {
+    if (node->kind == YAML_SCALAR) {
         diag_error(loader->diag, node->at,
                    "actions are a mapping such as { clear: items }, or a list of these, not %s",
-                   node->kind == YAML_SCALAR ? load_kind(node) : "empty");
+                   load_kind(node));
         return actions;
     }
     bool is_list = node->kind == YAML_SEQUENCE;
     actions.block_count = is_list ? (uint32_t)node->count : 1;
     struct action_block *blocks =
-        arena_calloc(&loader->rules->arena, actions.block_count, sizeof(*blocks));
+        arena_calloc(&loader->rules->arena, actions.block_count + 1, sizeof(*blocks));
     for (uint32_t i = 0; i < actions.block_count; i++)
         read_block(loader, is_list ? node->items[i] : node, &blocks[i]);
     actions.blocks = blocks;

@@ -95,6 +95,11 @@ static uint32_t default_max(enum layout_type type)
     return type == LAYOUT_STRING ? 128 : 256;
 }
 
+static uint32_t most(enum layout_type type)
+{
+    return type == LAYOUT_STRING ? MACHINE_STRING_MAX : MACHINE_ELEMENTS_MAX;
+}
+
 static void read_variable(struct loader *loader, const struct yaml_node *key,
                           const struct yaml_node *node, struct layout_variable *variable)
 {
@@ -133,7 +138,7 @@ static void read_variable(struct loader *loader, const struct yaml_node *key,
     load_keys(loader, node, "a variable of this type", max_keys);
     const struct yaml_node *max = yaml_get(node, "max");
     if (max)
-        load_number(loader, max, "'max'", 1, MACHINE_ELEMENTS_MAX, &variable->max);
+        load_number(loader, max, "'max'", 1, most(variable->type), &variable->max);
 }
 
 /*

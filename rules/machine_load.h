@@ -23,7 +23,7 @@ struct loader {
 /* "a mapping", "a text", "a list": what a node is, for messages. */
 const char *load_kind(const struct yaml_node *node);
 
-/* False, reported, where `node` is not a mapping with at least one pair. `what` it is: "the states". */
+/* False, reported, where `node` is not a mapping. `what` it is: "the states". */
 bool load_mapping(struct loader *loader, const struct yaml_node *node, const char *what);
 
 /* Reports each key that is not in the NULL-terminated list, with the nearest that is. */

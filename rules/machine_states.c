@@ -147,7 +147,7 @@ static struct reaction_list read_on(struct loader *loader, const struct yaml_nod
     struct reaction_list list = {0};
     if (!load_mapping(loader, node, "'on'"))
         return list;
-    list.items = arena_calloc(&loader->rules->arena, count_names(node), sizeof(*list.items));
+    list.items = arena_calloc(&loader->rules->arena, count_names(node) + 1, sizeof(*list.items));
     for (size_t i = 0; i < node->count; i++) {
         struct transitions transitions = read_transitions(loader, node->items[i]);
         add_reactions(loader, node->keys[i], transitions, where, &list);
@@ -179,7 +179,7 @@ static void read_observe(struct loader *loader, const struct yaml_node *node)
     if (!load_mapping(loader, node, "'observe'"))
         return;
     struct observation *list =
-        arena_calloc(&loader->rules->arena, count_names(node), sizeof(*list));
+        arena_calloc(&loader->rules->arena, count_names(node) + 1, sizeof(*list));
     uint32_t count = 0;
     for (size_t i = 0; i < node->count; i++) {
         struct actions actions = load_actions(loader, node->items[i]);

@@ -25,10 +25,6 @@ bool load_mapping(struct loader *loader, const struct yaml_node *node, const cha
                    load_kind(node));
         return false;
     }
-    if (node->count == 0) {
-        diag_error(loader->diag, node->at, "%s is empty: leave it out, or say something", what);
-        return false;
-    }
     return true;
 }
 

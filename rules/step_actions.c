@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/number.h"
 #include "core/utf8.h"
 #include "rules/step.h"
 #include "state/items.h"
@@ -46,6 +47,15 @@ static void action_failed(struct step *step, const char *place, struct slice mes
 
 #define INT_LIMIT 9223372036854775808.0
 
+/* Numbers in text are read where a number is expected. */
+static struct value number_in(struct value value)
+{
+    struct number number;
+    if (value.kind != VALUE_STRING || !number_parse(value_text(value), &number))
+        return value;
+    return number.is_int ? value_int(number.i) : value_double(number.d);
+}
+
 /* The value as the variable keeps it; false where it does not fit. */
 static bool convert(const struct layout_variable *variable, struct value value,
                     struct value *converted)
@@ -55,15 +65,16 @@ static bool convert(const struct layout_variable *variable, struct value value,
     case LAYOUT_BOOL:
         return value.kind == VALUE_BOOL;
     case LAYOUT_INT:
+        *converted = number_in(value);
         if (value.kind == VALUE_UINT && value.u <= INT64_MAX)
             *converted = value_int((int64_t)value.u);
         return converted->kind == VALUE_INT;
     case LAYOUT_DOUBLE:
-        if (value.kind == VALUE_INT)
-            *converted = value_double((double)value.i);
-        if (value.kind == VALUE_UINT)
-            *converted = value_double((double)value.u);
-        return converted->kind == VALUE_DOUBLE;
+        value = number_in(value);
+        if (value.kind != VALUE_DOUBLE && value.kind != VALUE_INT && value.kind != VALUE_UINT)
+            return false;
+        *converted = value_double(0);
+        return step_number(value, &converted->d);
     case LAYOUT_STRING:
         return value.kind == VALUE_STRING;
     case LAYOUT_TIMESTAMP:
@@ -146,9 +157,7 @@ static void sum_window(struct step *step, const struct action *action, struct va
 {
     const struct layout_variable *variable = &step->layout->variables[action->variable];
     double amount = 0;
-    bool is_number =
-        value.kind == VALUE_INT || value.kind == VALUE_UINT || value.kind == VALUE_DOUBLE;
-    if (!is_number || !step_number(value, &amount) || !isfinite(amount)) {
+    if (!step_number(value, &amount) || !isfinite(amount)) {
         action_failed(step, action->place, SLICE("'sum' takes a finite number"));
         return;
     }

@@ -226,6 +226,7 @@ static const struct language_row action_rows[] = {
      "1s m.seen a>a look { b: true, i: 7, d: 2, s: abcd, t: 1767225600000 }", NULL},
     {"texts are cut between characters", {ACTIONS}, "0s thai\n 1s look", "1s m.seen a>a look { s: 'ก' }", NULL},
     {"all of one assign see the values before it", {ACTIONS}, "0s fill\n 1s swap\n 2s look", "2s m.seen a>a look { i: 2, d: 7 }", NULL},
+    {"a number in text is read where a number is expected", {ACTIONS}, "0s bad { text: ' 12 ' }\n 2s look", "2s m.seen a>a look { i: 12 }", NULL},
     {"one that fails leaves its variable; the others are done", {ACTIONS}, "0s fill\n 1s bad { text: x }\n 2s look", "2s m.seen a>a look { i: 7, b: false }", NULL},
     {"a set: each once, in order of arrival; beyond max new ones are left out; an empty text is not added", {ACTIONS},
      "0s add { x: B }\n 1s add { x: A }\n 2s add { x: B }\n 3s add { x: '' }\n 4s add { x: [ C, D ] }\n 5s look", "5s m.seen a>a look { set: [ B, A, C ] }", NULL},
