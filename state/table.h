@@ -1,12 +1,14 @@
 /*
  * state/table.h - the customers of one partition that are in memory, by key.
  *
- * Open addressing with the whole hash beside the pointer, so that a look-up touches one cache line
- * of the table and then the right record. For a batch: table_prefetch() for all of its customers,
- * then table_prefetch_customer() for all, then table_find(); the misses of a whole batch overlap,
- * which halves the look-up (stage by stage measured in test_table.c's report).
+ * Open addressing with the whole hash beside the pointer, so that a look-up touches one cache line of
+ * the table and then the right record. Ahead of a group of look-ups call table_prefetch() for all of
+ * them, then table_prefetch_customer() for all, then table_find(): their misses overlap. Measured on
+ * an EPYC with 32 KiB of first-level cache and 1,000,000 customers, random keys: 226 ns a look-up
+ * without, 120 ns with both in groups of 32; 161 in groups of 128, and next to nothing is won in
+ * groups of 1,024, whose lines (four a customer) drive each other out.
  *
- * Grows by doubling, at once: about 10 ms at a million customers, no record is touched.
+ * Grows by doubling, at once: 35 ms at a million customers on a busy machine; no record is touched.
  *
  * Ownership: the table owns its customers. Threads: none, it is the worker's.
  */
@@ -20,6 +22,8 @@
 #include "core/slice.h"
 #include "state/customer.h"
 #include "state/layout.h"
+
+#define TABLE_PREFETCH_GROUP 32 /* look-ups to prefetch together */
 
 struct table;
 
