@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -510,6 +511,12 @@ static void test_a_small_memory_changes_nothing(void **state)
     world_fini(&world);
 }
 
+static void nap_a_millisecond(void)
+{
+    struct timespec pause = {0, 1000000};
+    nanosleep(&pause, NULL);
+}
+
 /* The same with the publisher on a thread of its own: what ThreadSanitizer looks at. */
 static void test_a_publisher_beside_the_worker_changes_nothing(void **state)
 {
@@ -522,9 +529,10 @@ static void test_a_publisher_beside_the_worker_changes_nothing(void **state)
     struct worker *worker = new_worker(&world);
     for (int i = 0; i < 200000 && !is_through(&world); i++) {
         step(&world, worker);
-        if (i % 40 == 20)
-            source_memory_rebalance(worker_source(worker), i % 80 == 20);
-        if (i % 90 == 50)
+        nap_a_millisecond(); /* epochs are cut by the clock */
+        if (i % 500 == 300)
+            source_memory_rebalance(worker_source(worker), i % 1000 == 300);
+        if (i % 1700 == 900)
             store_bank_wipe(world.bank);
     }
     assert_true(is_through(&world));
