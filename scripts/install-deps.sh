@@ -131,18 +131,25 @@ done
 # already said what may start here.
 policy=/usr/sbin/policy-rc.d
 own_policy=0
-remove_policy() {
+log=$(mktemp "${TMPDIR:-/tmp}/stagecoach-apt.XXXXXX")
+clean_up() {
+    rm -f "$log"
     if [ $own_policy = 1 ]; then
         "${as_root[@]}" rm -f $policy
     fi
 }
-trap remove_policy EXIT
+trap clean_up EXIT
 if [[ " ${packages[*]} " == *" redis-server "* ]] && [ ! -e $policy ]; then
     own_policy=1
     printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee $policy >/dev/null
     "${as_root[@]}" chmod 755 $policy
 fi
 
-echo "install-deps: installing ${packages[*]}"
-"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-    apt-get -o DPkg::Lock::Timeout=600 -q -y install --no-install-recommends "${packages[@]}"
+echo "install-deps: installing ${packages[*]} and what they need; this takes a minute or two"
+if ! "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get -o DPkg::Lock::Timeout=600 -q -y install --no-install-recommends "${packages[@]}" \
+    >"$log" 2>&1; then
+    tail -n 30 "$log" >&2
+    echo "install-deps: apt-get could not install the packages (its last words are above)" >&2
+    exit 1
+fi
