@@ -530,7 +530,7 @@ static bool show_differences(const struct lines *expected, const struct lines *f
         f += order >= 0;
     }
     if (missing || extra)
-        print_error("%zu signals expected, %zu found: %zu missing, %zu too many\n", expected->count,
+        print_error("%zu lines expected, %zu found: %zu missing, %zu too many\n", expected->count,
                     found->count, missing, extra);
     return !missing && !extra;
 }
@@ -640,7 +640,7 @@ static void add_state_line(struct lines *lines, const char *key, const redisRepl
     struct buf line, bytes;
     buf_init(&line);
     buf_init(&bytes);
-    buf_printf(&line, "%s %.*s", strchr(key, '}') + 1, field ? (int)field->len : 0,
+    buf_printf(&line, "%s %.*s", strrchr(key, '/') + 1, field ? (int)field->len : 0,
                field ? field->str : "");
     for (size_t i = 0; i < value->len; i++) /* a record is msgpack */
         buf_printf(&bytes, value->str[i] > ' ' && value->str[i] < 0x7f ? "%c" : "\\x%02x",
@@ -679,24 +679,37 @@ static void add_key(struct pipeline *pipeline, redisContext *context, const char
     freeReplyObject(reply);
 }
 
-char *pipeline_state(struct pipeline *pipeline)
+static void read_state(struct pipeline *pipeline, struct lines *lines)
 {
     redisContext *context = redisConnectUnix(cluster_redis_socket(pipeline->redis));
-    struct lines lines = {0};
-    struct buf text;
-
     if (!context || context->err)
         FAIL(pipeline, "no connection to redis");
     redisReply *keys = ask(pipeline, context, "KEYS", "test:*");
     for (size_t i = 0; i < keys->elements; i++)
-        add_key(pipeline, context, keys->element[i]->str, &lines);
-    sort_lines(&lines);
-    buf_init(&text);
-    for (size_t i = 0; i < lines.count; i++)
-        buf_printf(&text, "%s\n", lines.items[i]);
-    buf_add_char(&text, '\0');
-    free_lines(&lines);
+        add_key(pipeline, context, keys->element[i]->str, lines);
+    sort_lines(lines);
     freeReplyObject(keys);
     redisFree(context);
-    return text.data; /* the caller's now */
+}
+
+struct pipeline_state {
+    struct lines lines;
+};
+
+struct pipeline_state *pipeline_state(struct pipeline *pipeline)
+{
+    struct pipeline_state *state = allocate(sizeof *state);
+    read_state(pipeline, &state->lines);
+    return state;
+}
+
+void pipeline_check_state(struct pipeline *pipeline, struct pipeline_state *state)
+{
+    struct lines now = {0};
+    read_state(pipeline, &now);
+    if (!show_differences(&state->lines, &now))
+        FAIL(pipeline, "the state in Redis is another");
+    free_lines(&now);
+    free_lines(&state->lines);
+    free(state);
 }

@@ -143,10 +143,14 @@ void pipeline_check_stopped(struct pipeline *pipeline);
 char *pipeline_meta(struct pipeline *pipeline, int partition, const char *field);
 
 /*
- * All that Redis holds of customers, timers and statistics, sorted, as text; to be freed. Without
- * owner, version and times of writing.
+ * All that Redis holds of customers, statistics and positions, as sorted lines; to be given back to
+ * pipeline_check_state(), which frees it. Without owner, version, epoch and times of writing.
  */
-char *pipeline_state(struct pipeline *pipeline);
+struct pipeline_state;
+struct pipeline_state *pipeline_state(struct pipeline *pipeline);
+
+/* It is still, or again, the same. */
+void pipeline_check_state(struct pipeline *pipeline, struct pipeline_state *state);
 
 void pipeline_fail(struct pipeline *pipeline, const char *file, int line, const char *format, ...)
     __attribute__((format(printf, 4, 5), noreturn));

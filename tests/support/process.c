@@ -139,6 +139,9 @@ struct process *process_start(const char *folder, const char *const argv[])
         FAIL("out of memory");
     snprintf(process->log, sizeof process->log, "%s/log", folder);
     snprintf(pid_path, sizeof pid_path, "%s/pid", folder);
+    int empty = open(process->log, O_WRONLY | O_CREAT | O_APPEND, 0600); /* for who looks at once */
+    if (empty >= 0)
+        close(empty);
     fflush(NULL);
     process->pid = fork();
     if (process->pid < 0)
