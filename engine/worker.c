@@ -9,6 +9,7 @@
 #define BACK_OFF_MIN_MS 50
 #define BACK_OFF_MAX_MS 5000
 #define POLL_MS         20
+#define FINISH_TURNS    1000
 #define ROOM_WAIT_MS                                                                               \
     1000 /* for the publisher, before partitions are paused: a pause throws away what is fetched */
 #define DRAIN_MS 120000 /* half the time that a rebalance is given (max.poll.interval.ms, 5 min) */
@@ -336,9 +337,46 @@ enum err worker_step(struct worker *worker, int timeout_ms, struct errinfo *info
     return worker->fatal;
 }
 
+static bool is_caught_up(const struct worker *worker)
+{
+    if (worker->phase == WORKER_UNASSIGNED)
+        return true; /* nothing is ours */
+    bool live = worker->phase == WORKER_RUNNING && !worker->in_doubt;
+    for (size_t i = 0; i < worker->lane_count && live; i++)
+        live = lane_is_live(&worker->lanes[i]);
+    return live;
+}
+
+/* A recovery and its replay are brought to their end, so that the last checkpoint is one of C. */
+static bool catch_up(struct worker *worker, int64_t until_ms)
+{
+    struct errinfo info;
+    for (int turn = 0; !is_caught_up(worker); turn++) {
+        if (worker_now_ms(worker) >= until_ms || worker_step(worker, POLL_MS, &info) != ERR_NONE)
+            return false;
+        if (worker->seams.single_threaded && turn == FINISH_TURNS)
+            return false; /* there the clock stands */
+    }
+    return true;
+}
+
+/* What ends in a doubt is recovered and tried again while there is time. */
+static bool drain(struct worker *worker, int64_t timeout_ms)
+{
+    int64_t until_ms = worker_now_ms(worker) + timeout_ms;
+    while (worker->fatal == ERR_NONE && catch_up(worker, until_ms)) {
+        if (worker->phase == WORKER_UNASSIGNED ||
+            flush_drain(worker, until_ms - worker_now_ms(worker)))
+            return true;
+        if (worker_now_ms(worker) >= until_ms)
+            return false;
+    }
+    return false;
+}
+
 enum err worker_finish(struct worker *worker, int64_t timeout_ms, struct errinfo *info)
 {
-    bool clean = worker->phase != WORKER_RUNNING || flush_drain(worker, timeout_ms);
+    bool clean = drain(worker, timeout_ms);
     if (!clean)
         err_set(info, ERR_RETRY,
                 "not everything was acknowledged within %lld ms; the next start takes up from the "
