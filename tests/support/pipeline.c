@@ -589,20 +589,30 @@ char *pipeline_meta(struct pipeline *pipeline, int partition, const char *field)
                                  pipeline->events, partition, field);
 }
 
-/* `epoch=` in the commit's metadata, and in Redis the epoch that wrote the checkpoint. */
+/* `NAME=value` of the commit's metadata stands in Redis too. */
+static bool is_stored(struct pipeline *pipeline, int partition, const char *metadata,
+                      const char *name)
+{
+    char *stored = pipeline_meta(pipeline, partition, name), wanted[64];
+    snprintf(wanted, sizeof wanted, " %s=%s ", name, stored ? stored : "");
+    bool is = stored && strstr(metadata, wanted);
+    free(stored);
+    return is;
+}
+
+/* In the midst of a replay offset and epoch may be the commit's, and moves of the watermark lack. */
 static bool is_checkpointed(struct pipeline *pipeline, int partition)
 {
     char metadata[600];
     int64_t committed = cluster_committed(pipeline->kafka, pipeline->group, pipeline->events,
                                           partition, metadata, sizeof metadata);
-    char *offset = pipeline_meta(pipeline, partition, "offset"),
-         *epoch = pipeline_meta(pipeline, partition, "epoch");
-    const char *last = strstr(metadata, "epoch=");
-    bool is = offset && epoch && last && strtoll(offset, NULL, 10) == committed &&
-              strtoll(epoch, NULL, 10) == strtoll(last + strlen("epoch="), NULL, 10);
+    char *offset = pipeline_meta(pipeline, partition, "offset");
+    bool is = offset && strtoll(offset, NULL, 10) == committed;
     free(offset);
-    free(epoch);
-    return is;
+    return is && is_stored(pipeline, partition, metadata, "epoch") &&
+           is_stored(pipeline, partition, metadata, "journal") &&
+           (strstr(metadata, "watermark=- ") ||
+            is_stored(pipeline, partition, metadata, "watermark"));
 }
 
 void pipeline_await_checkpoints(struct pipeline *pipeline)
