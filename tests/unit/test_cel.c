@@ -377,8 +377,7 @@ static void test_a_guard_over_slots_allocates_nothing(void **state)
         "size(context.items) == 0",
         "event.time < entered",
         "event.properties.rating > 3",
-        "event.name == 'x' || entered - event.time > duration('1h') && "
-        "!has(event.properties.rating)",
+        "event.name == 'x' || entered - event.time > duration('1h') && !(event.time < entered)",
         "event.name in ['a', 'b', 'order_completed']",
         "event.properties.deep.x > 4 ? true : false",
         "event.properties.list.exists(e, e == 'two')",

@@ -275,8 +275,8 @@ static void test_literals(void **state)
     static const char *const truths[] = {
         "0x10 == 16 && -0x10 == -16 && 0XfFu == 255u && 1e3 == 1000.0 && .5 == 0.5 && 1E-2 == 0.01",
         "'\\x41\\u0e01\\U0001F600\\101' == 'Aก😀A' && '\\a\\b\\f\\n\\r\\t\\v'.size() == 7",
-        "r'\\n' == '\\\\n' && R\"a'b\" == \"a'b\" && '''a'b''' == \"a'b\" && \"\"\"a\"b\"\"\" == "
-        "'a\"b'",
+        "r'\\n' == '\\\\n' && R\"a'b\" == \"a'b\" && '''a'b''' == \"a'b\"",
+        "\"\"\"a\"b\"\"\" == 'a\"b'",
         "b'\\xff\\377'.size() == 2 && br'\\xff'.size() == 4 && B'a' == b'a'",
         "[1, 2,].size() == 2 && {'a': 1,}.size() == 1 && [[]].size() == 1",
         "true // the rest is not read",
