@@ -12,7 +12,7 @@
 
 #include "core/err.h"
 
-#define REDIS_URL_TIMEOUT_MS 10000 /* without a byte moving, until a command counts as timed out */
+#define REDIS_URL_TIMEOUT_MS 5000 /* without a byte moving, until a command counts as timed out */
 
 struct redis_url {
     char host[256]; /* "": path is set */

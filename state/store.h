@@ -97,7 +97,8 @@ static inline enum err store_own(struct store *store, struct topic_partition of,
 
 /*
  * Deletes whatever is left of the partition's keys but the owner, in pieces that each land only
- * under this token. ERR_FENCED: somebody else's.
+ * under this token. R goes first. ERR_FENCED: somebody else's, or a deletion that timed out and may
+ * still be under way: only a new token ends it.
  */
 static inline enum err store_wipe(struct store *store, struct topic_partition of, uint64_t token,
                                   struct errinfo *info)
@@ -117,8 +118,8 @@ static inline enum err store_load(struct store *store, struct store_request *req
 
 /*
  * ERR_NONE: it landed. ERR_FENCED: it did not, or nobody knows: recover. ERR_RETRY: nothing landed,
- * repeat. `next` (or NULL) is the one that will be saved after this one: its owner and version are
- * read in the same trip.
+ * or whether it has can't be asked yet: repeat the same call. `next` (or NULL) is the one that will
+ * be saved after this one: its owner and version are read in the same trip.
  */
 static inline enum err store_save(struct store *store, const struct checkpoint *checkpoint,
                                   const struct checkpoint *next, struct errinfo *info)

@@ -17,20 +17,20 @@ static void test_urls_are_read(void **state)
         int db, timeout_ms;
         const char *name;
     } cases[] = {
-        {"redis://localhost", "localhost", "", 6379, "", "", 0, 10000, "localhost:6379"},
-        {"redis://localhost:6380/3", "localhost", "", 6380, "", "", 3, 10000, "localhost:6380"},
-        {"redis://h/", "h", "", 6379, "", "", 0, 10000, "h:6379"},
-        {"redis://h?db=2", "h", "", 6379, "", "", 2, 10000, "h:6379"},
+        {"redis://localhost", "localhost", "", 6379, "", "", 0, 5000, "localhost:6379"},
+        {"redis://localhost:6380/3", "localhost", "", 6380, "", "", 3, 5000, "localhost:6380"},
+        {"redis://h/", "h", "", 6379, "", "", 0, 5000, "h:6379"},
+        {"redis://h?db=2", "h", "", 6379, "", "", 2, 5000, "h:6379"},
         {"redis://h/1?timeout_ms=50", "h", "", 6379, "", "", 1, 50, "h:6379"},
-        {"redis://:secret@h", "h", "", 6379, "", "secret", 0, 10000, "h:6379"},
-        {"redis://me:a%40b%3A%2f@h:1", "h", "", 1, "me", "a@b:/", 0, 10000, "h:1"},
-        {"redis://me:a@b@h:1", "h", "", 1, "me", "a@b", 0, 10000, "h:1"},
-        {"redis://[::1]:7000", "::1", "", 7000, "", "", 0, 10000, "[::1]:7000"},
-        {"unix:///run/redis.sock", "", "/run/redis.sock", 6379, "", "", 0, 10000,
+        {"redis://:secret@h", "h", "", 6379, "", "secret", 0, 5000, "h:6379"},
+        {"redis://me:a%40b%3A%2f@h:1", "h", "", 1, "me", "a@b:/", 0, 5000, "h:1"},
+        {"redis://me:a@b@h:1", "h", "", 1, "me", "a@b", 0, 5000, "h:1"},
+        {"redis://[::1]:7000", "::1", "", 7000, "", "", 0, 5000, "[::1]:7000"},
+        {"unix:///run/redis.sock", "", "/run/redis.sock", 6379, "", "", 0, 5000,
          "/run/redis.sock"},
         {"unix:///a@b/r.sock?db=4&timeout_ms=7", "", "/a@b/r.sock", 6379, "", "", 4, 7,
          "/a@b/r.sock"},
-        {"unix://u:p@/r.sock", "", "/r.sock", 6379, "u", "p", 0, 10000, "/r.sock"},
+        {"unix://u:p@/r.sock", "", "/r.sock", 6379, "u", "p", 0, 5000, "/r.sock"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
