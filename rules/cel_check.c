@@ -506,8 +506,12 @@ static void check_reference(struct checker *checker, struct cel_node *node)
                    argument->kind == NODE_INDEX;
     check_kid(checker, node, 0);
     node->by_reference = argument->kind == NODE_LOAD;
-    if (node->by_reference || argument->kind == NODE_FAIL || (is_path && function->or_path))
+    if (node->by_reference || (is_path && function->or_path))
         return;
+    if (argument->kind == NODE_FAIL) {
+        *node = *argument; /* reported already; the function must not see it */
+        return;
+    }
     fail(checker, node, argument->offset, "the first argument of %s() must be %s", function->name,
          function->or_path ? "a path, such as event.properties.value"
                            : "a variable, such as context.items");

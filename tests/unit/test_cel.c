@@ -713,6 +713,67 @@ static void test_what_is_too_large_or_too_deep_is_refused(void **state)
     refused("'\xff'", 3, "the expression is not valid UTF-8");
 }
 
+static void repeat(struct buf *text, const char *part, int times)
+{
+    for (int i = 0; i < times; i++)
+        buf_add_text(text, part);
+}
+
+static void runs(const char *before, const char *middle, const char *after, int times)
+{
+    struct world world;
+    struct buf text;
+    world_init(&world);
+    buf_init(&text);
+    repeat(&text, before, times);
+    buf_add_text(&text, middle);
+    repeat(&text, after, times);
+    buf_add_char(&text, '\0');
+    struct value value = eval_in(&world, text.data);
+    if (value.kind == VALUE_ERROR)
+        fail_msg("%s %s %s: %.*s", before, middle, after, (int)value.size, value.s);
+    json_of(&world, text.data);
+    buf_fini(&text);
+    world_fini(&world);
+}
+
+static void test_what_is_just_within_the_bounds_runs(void **state)
+{
+    (void)state;
+    runs("(", "event.name", ")", 127);
+    runs("[", "event.name", "]", 127);
+    runs("{1: ", "event.name", "}", 127);
+    runs("event.name == 'x' ? 1 : ", "event.name", "", 127);
+    runs("event.name + ", "'x'", "", 900);
+    runs("", "event.name", " + 'x'", 900);
+    runs("", "[event.name]", ".map(a, [a])", 900);
+    runs("[1].map(a, ", "event.name", ")", 31);
+    runs("-", "twice(1)", "", 127);
+    runs("size(string(", "event.name", "))", 63);
+}
+
+static void test_a_reference_that_has_no_name_is_never_called(void **state)
+{
+    struct cel_host late = host;
+    struct world world;
+    struct cel_problem problem;
+    uint32_t count;
+    (void)state;
+    world_init(&world);
+    late.bind_late = true;
+    struct cel_program *program =
+        cel_compile(SLICE("touched(cotnext.items) == 1 || get(x.y, 5) == 5"), &late, CEL_DYN,
+                    &problem, 1, &count);
+    assert_non_null(program);
+    assert_true(cel_eval(program, &world.activation).b);
+    cel_free(program);
+    program = cel_compile(SLICE("touched(x)"), &late, CEL_DYN, &problem, 1, &count);
+    struct value value = cel_eval(program, &world.activation);
+    assert_true(value.kind == VALUE_ERROR && slice_is(value_text(value), "there is no 'x'"));
+    cel_free(program);
+    world_fini(&world);
+}
+
 static void test_long_chains_of_conditions_are_read(void **state)
 {
     struct world world;
@@ -926,6 +987,8 @@ int main(void)
         cmocka_unit_test(test_no_expression_runs_for_long),
         cmocka_unit_test(test_constants_are_folded_within_bounds),
         cmocka_unit_test(test_what_is_too_large_or_too_deep_is_refused),
+        cmocka_unit_test(test_what_is_just_within_the_bounds_runs),
+        cmocka_unit_test(test_a_reference_that_has_no_name_is_never_called),
         cmocka_unit_test(test_long_chains_of_conditions_are_read),
         cmocka_unit_test(test_damaged_texts_are_refused_or_run),
         cmocka_unit_test(test_time_zones_have_their_hours),
