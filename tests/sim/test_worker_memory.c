@@ -524,15 +524,15 @@ static void test_a_publisher_beside_the_worker_changes_nothing(void **state)
     (void)state;
     world_init(&world, 3, 300);
     world.threaded = true;
-    world.batch_max = 50;
-    feed(&world, 3, EVENTS);
+    world.batch_max = 100;
+    feed(&world, 3, EVENTS / 2);
     struct worker *worker = new_worker(&world);
     for (int i = 0; i < 200000 && !is_through(&world); i++) {
         step(&world, worker);
         nap_a_millisecond(); /* epochs are cut by the clock */
-        if (i % 500 == 300)
+        if (i < 3000 && i % 500 == 300)
             source_memory_rebalance(worker_source(worker), i % 1000 == 300);
-        if (i % 1700 == 900)
+        if (i == 900 || i == 2100)
             store_bank_wipe(world.bank);
     }
     assert_true(is_through(&world));
