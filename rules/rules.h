@@ -17,17 +17,19 @@
 #include "state/customer.h"
 #include "state/layout.h"
 
-#define RULES_TIMERS_MAX 1000 /* fired by one customer in one step */
-#define RULES_CHAIN_MAX 16    /* of `always` */
+#define RULES_TIMERS_MAX   1000 /* fired by one customer in one step */
+#define RULES_CHAIN_MAX    16   /* of `always` */
 #define RULES_MACHINES_MAX 64
 
 struct rules;
 struct yaml_node;
 
 struct rules_options {
-    const char *const *files; /* machine files, in order; absolute or relative to the working directory */
+    const char *const
+        *files; /* machine files, in order; absolute or relative to the working directory */
     size_t file_count;
-    const struct slice *texts; /* what is in the files, where that is known already (a journal's); NULL: they are read */
+    const struct slice *
+        texts; /* what is in the files, where that is known already (a journal's); NULL: they are read */
     const struct yaml_node *constants; /* the configuration's, or NULL; outlives the rules */
     int64_t forget_after_ms;
 };
@@ -47,7 +49,8 @@ uint64_t rules_hash(const struct rules *rules);
 
 const struct layout *rules_layout(const struct rules *rules);
 const struct event_wants *rules_wants(const struct rules *rules);
-struct slice rules_file(const struct rules *rules, size_t machine); /* the file's bytes, for the journal */
+struct slice rules_file(const struct rules *rules,
+                        size_t machine); /* the file's bytes, for the journal */
 
 /*
  * All signal types that can be emitted, for checking topics: the i-th, or size 0 behind the last.
@@ -63,9 +66,9 @@ void rules_dot(const struct rules *rules, FILE *out);
  */
 struct rules_counters {
     uint64_t guard_errors, data_errors, action_errors;
-    uint64_t chain_overflows;    /* `always` longer than RULES_CHAIN_MAX */
-    uint64_t timer_overflows;    /* steps that left timers over */
-    uint64_t overflows;          /* elements that a container had no room for */
+    uint64_t chain_overflows; /* `always` longer than RULES_CHAIN_MAX */
+    uint64_t timer_overflows; /* steps that left timers over */
+    uint64_t overflows;       /* elements that a container had no room for */
     uint64_t cooldown_suppressed;
     const char *last_error_place; /* FILE:LINE:COLUMN of the latest, static as the rules */
     char last_error[200];
@@ -81,10 +84,12 @@ struct rules_stats {
 };
 /* Where a machine's counters begin in them; with machine = machine_count the total. */
 size_t rules_stats_state(const struct rules *rules, uint32_t machine, uint32_t state);
-size_t rules_stats_transition(const struct rules *rules, uint32_t machine, uint32_t from, uint32_t to);
+size_t rules_stats_transition(const struct rules *rules, uint32_t machine, uint32_t from,
+                              uint32_t to);
 /* Their names in P:stats: MACHINE/STATE and MACHINE/FROM>TO. */
 struct slice rules_stats_state_field(const struct rules *rules, uint32_t machine, uint32_t state);
-struct slice rules_stats_transition_field(const struct rules *rules, uint32_t machine, uint32_t from, uint32_t to);
+struct slice rules_stats_transition_field(const struct rules *rules, uint32_t machine,
+                                          uint32_t from, uint32_t to);
 
 /* What a step works with. One per worker; `stats` changes with the partition. */
 struct rules_context {
@@ -108,7 +113,8 @@ struct rules_context {
  * `customer_forgotten` it sets CUSTOMER_GONE after the timers and runs no machine. Signals of
  * timers carry `is_timer`.
  */
-void rules_step_event(struct rules_context *context, struct customer *customer, struct event *event);
+void rules_step_event(struct rules_context *context, struct customer *customer,
+                      struct event *event);
 
 /*
  * Fires all timers whose deadline is <= `until_ms`, by deadline and machine order, with those that
