@@ -112,15 +112,6 @@ void partition_changed(struct partition *partition, struct customer *customer)
     }
 }
 
-static bool id_known(const struct customer *customer, uint64_t id_hash)
-{
-    uint32_t count = customer_id_count(customer);
-    for (uint32_t i = 0; i < count; i++)
-        if (customer_id_at(customer, i) == id_hash)
-            return true;
-    return false;
-}
-
 static bool is_there(const struct customer *customer)
 {
     return customer && !(customer->flags & CUSTOMER_GONE);
@@ -192,7 +183,7 @@ enum err partition_apply(struct partition *partition, struct event *event, uint6
     enum err rc;
 
     bound_future(partition, event, message);
-    if (is_there(customer) && event->has_id && id_known(customer, event->id_hash)) {
+    if (is_there(customer) && event->has_id && customer_id_known(customer, event->id_hash)) {
         partition->counters.duplicates++;
         return ERR_NONE;
     }
