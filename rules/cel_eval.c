@@ -179,20 +179,34 @@ static struct value index_container(struct machine *machine, struct value of, st
 
 /* ---- operators ---- */
 
-/* Numbers of one type are compared here, without a call: that is what most guards end with. */
-static struct value operate(struct machine *machine, enum cel_operator op, struct value a,
-                            struct value b)
+/* The order of ints, doubles and timestamps; false: not these, or NaN. */
+static inline bool order_quickly(struct value a, struct value b, int *order)
 {
-    if (a.kind == VALUE_INT && b.kind == VALUE_INT) {
-        if (op == CEL_EQUAL)
-            return value_bool(a.i == b.i);
-        if (op == CEL_GREATER)
-            return value_bool(a.i > b.i);
-        if (op == CEL_LESS)
-            return value_bool(a.i < b.i);
-        if (op == CEL_GREATER_EQUAL)
-            return value_bool(a.i >= b.i);
+    if (a.kind == b.kind && (a.kind == VALUE_INT || (a.kind == VALUE_TIMESTAMP && a.i != b.i))) {
+        *order = (a.i > b.i) - (a.i < b.i);
+        return true;
     }
+    if ((a.kind != VALUE_INT && a.kind != VALUE_DOUBLE) ||
+        (b.kind != VALUE_INT && b.kind != VALUE_DOUBLE))
+        return false;
+    double x = a.kind == VALUE_INT ? (double)a.i : a.d;
+    double y = b.kind == VALUE_INT ? (double)b.i : b.d;
+    *order = (x > y) - (x < y);
+    return x >= y || x <= y;
+}
+
+/* Most guards end with a comparison: it is made here, without a call. */
+static inline struct value operate(struct machine *machine, enum cel_operator op, struct value a,
+                                   struct value b)
+{
+    /* What each one holds for: bit 0 less, bit 1 equal, bit 2 greater. */
+    static const uint8_t holds_for[CEL_NEGATE + 1] = {
+        [CEL_EQUAL] = 2,      [CEL_NOT_EQUAL] = 5, [CEL_LESS] = 1,
+        [CEL_LESS_EQUAL] = 3, [CEL_GREATER] = 4,   [CEL_GREATER_EQUAL] = 6,
+    };
+    int order;
+    if (holds_for[op] && order_quickly(a, b, &order))
+        return value_bool(holds_for[op] >> (order + 1) & 1);
     return cel_operate(machine->activation, op, a, b);
 }
 

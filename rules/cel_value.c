@@ -357,25 +357,6 @@ static enum cel_order order_doubles(double a, double b)
     return order_of(a<b, a> b);
 }
 
-/* As the reference does: exact outside of the integer's range, inside of it as doubles. */
-static enum cel_order order_int_double(int64_t a, double b)
-{
-    if (b < -0x1p63)
-        return CEL_ORDER_GREATER;
-    if (b > 0x1p63)
-        return CEL_ORDER_LESS;
-    return order_doubles((double)a, b);
-}
-
-static enum cel_order order_uint_double(uint64_t a, double b)
-{
-    if (b < 0)
-        return CEL_ORDER_GREATER;
-    if (b > 0x1p64)
-        return CEL_ORDER_LESS;
-    return order_doubles((double)a, b);
-}
-
 static enum cel_order order_int_uint(int64_t a, uint64_t b)
 {
     if (a < 0)
@@ -390,14 +371,15 @@ static enum cel_order reverse(enum cel_order order)
                                         : order;
 }
 
-/* `a` is of the kind that comes first among int, uint, double. */
+/*
+ * `a` is of the kind that comes first among int, uint, double. As in the reference whole numbers are
+ * compared with doubles as doubles.
+ */
 static enum cel_order order_mixed_numbers(struct value a, struct value b)
 {
-    if (a.kind == VALUE_UINT)
-        return order_uint_double(a.u, b.d);
     if (b.kind == VALUE_UINT)
         return order_int_uint(a.i, b.u);
-    return order_int_double(a.i, b.d);
+    return order_doubles(a.kind == VALUE_UINT ? (double)a.u : (double)a.i, b.d);
 }
 
 static enum cel_order order_times(struct value a, struct value b)
