@@ -256,6 +256,8 @@ const struct config_key config_keys[] = {
         .path = "constants",
         .type = CONFIG_NODE,
         .offset = FIELD(constants),
+        .fallback = "{ timezone: Asia/Bangkok, festivals: { 01-01T09:00: new_year, "
+                    "04-13T09:00: songkran } }",
         .help = "Values for the machines' expressions, as constants.NAME.",
     },
     {

@@ -136,29 +136,11 @@ static void begin(struct partition *partition, struct rules_context *context,
     rules_begin(context, customer);
 }
 
-/*
- * A customer that has been silent for `memory.forget_after` is forgotten before its event is looked
- * at: the event meets a new record.
- */
-static void forget_silent(struct partition *partition, struct rules_context *context,
-                          struct customer *customer, const struct event *event)
-{
-    int64_t silent_since = customer->last_seen_ms;
-    if (event->time_ms < customer->clock_ms ||
-        event->time_ms - silent_since < partition->setting->forget_after_ms)
-        return;
-    rules_step_timers(context, customer, event->time_ms);
-    if (customer->flags & CUSTOMER_GONE)
-        partition_changed(partition, customer);
-}
-
 static struct customer *record_for(struct partition *partition, struct rules_context *context,
                                    struct customer *customer, const struct event *event)
 {
     const struct layout *layout = rules_layout(partition->setting->rules);
 
-    if (is_there(customer))
-        forget_silent(partition, context, customer, event);
     if (is_there(customer))
         return customer;
     if (slice_is(event->name, "customer_forgotten"))
@@ -215,8 +197,19 @@ enum err partition_apply(struct partition *partition, struct event *event, uint6
     return partition_emit(partition, &cause, rank);
 }
 
+int64_t partition_exact_deadline(struct partition *partition, struct customer *customer)
+{
+    customer->deadline_ms = rules_deadline(partition->setting->rules, customer);
+    return customer->deadline_ms;
+}
+
 int64_t partition_next_deadline(struct partition *partition, int64_t before_ms)
 {
-    const struct customer *customer = timers_due(&partition->timers, before_ms);
-    return customer ? customer->deadline_ms : CUSTOMER_NEVER;
+    struct customer *customer;
+    while ((customer = timers_due(&partition->timers, before_ms))) {
+        if (partition_exact_deadline(partition, customer) < before_ms)
+            return customer->deadline_ms;
+        timers_set(&partition->timers, customer, customer->deadline_ms);
+    }
+    return CUSTOMER_NEVER;
 }

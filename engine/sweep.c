@@ -124,7 +124,8 @@ static enum err fire(struct partition *partition, struct customer *customer, int
 static enum err visit(struct partition *partition, int64_t until_ms, int64_t end_ms)
 {
     struct customer *customer = timers_pop(&partition->timers);
-    if (customer->deadline_ms > until_ms) {
+    if (customer->deadline_ms > until_ms ||
+        partition_exact_deadline(partition, customer) > until_ms) {
         timers_set(&partition->timers, customer, customer->deadline_ms);
         if (customer->stored_deadline_ms <= until_ms)
             partition_mark_dirty(partition,

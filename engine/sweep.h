@@ -16,6 +16,9 @@ struct rules_context partition_context(struct partition *partition);
 enum err partition_emit(struct partition *partition, const struct partition_cause *cause,
                         uint32_t *rank);
 
+/* What a step leaves is a lower bound; here is the deadline itself. */
+int64_t partition_exact_deadline(struct partition *partition, struct customer *customer);
+
 /* After a step: the record is dirty, its timer is set anew, or it is gone. */
 void partition_changed(struct partition *partition, struct customer *customer);
 #endif

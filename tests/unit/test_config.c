@@ -184,7 +184,7 @@ static void test_what_is_left_out_has_its_default(void **state)
     assert_int_equal(c->memory_customers, 1000000);
     assert_int_equal(c->forget_after_ms, INT64_C(34560000000));
     assert_string_equal(c->http_listen, "127.0.0.1:9464");
-    assert_null(c->constants);
+    assert_true(slice_is(yaml_get(c->constants, "timezone")->text, "Asia/Bangkok"));
     assert_int_equal(c->shutdown_timeout_ms, 20000);
     assert_true(strlen(c->instance) > 0);
 }
