@@ -13,6 +13,7 @@
 
 /* Exit codes as of the commands: 0, 1 failed, 2 wrong usage. */
 int bench_decode(int argc, char **argv);
+int bench_rules(int argc, char **argv);
 int bench_kafka(int argc, char **argv);
 
 /* Appends `"commit":...,"cpu":...,"compiler":...,"libraries":...` to a JSON object. */

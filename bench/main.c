@@ -12,7 +12,9 @@ static const struct {
     const char *help;
 } benchmarks[] = {
     {"decode", bench_decode, "an event's bytes to its fields, against msgpack-c"},
-    {"kafka", bench_kafka, "a topic through the whole engine, against a bare consumer, on a real broker"},
+    {"rules", bench_rules, "the shop through 1, 3 and 9 machines, everything in memory"},
+    {"kafka", bench_kafka,
+     "a topic through the whole engine, against a bare consumer, on a real broker"},
 };
 #define BENCHMARK_COUNT (sizeof benchmarks / sizeof benchmarks[0])
 
