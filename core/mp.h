@@ -48,7 +48,7 @@ struct mp {
 
 static inline struct mp mp_of(struct slice bytes)
 {
-    return (struct mp){bytes.data, bytes.data + bytes.size};
+    return (struct mp){bytes.data, bytes.size ? bytes.data + bytes.size : bytes.data};
 }
 
 /* The next token. A count larger than the bytes left can hold is refused here. */

@@ -71,6 +71,8 @@ need_library libxxhash -- libxxhash-dev
 need_library zlib -- zlib1g-dev
 need_library libpcre2-8 -- libpcre2-dev
 need_command redis-server redis-server
+# Named time zones of the rules are read from its files.
+[ -e /usr/share/zoneinfo/Asia/Bangkok ] || missing+=(tzdata)
 
 java_is_recent() {
     local version
