@@ -7,11 +7,11 @@
 
 static struct cel_function find(const char *name)
 {
-    for (uint32_t i = 0; i < step_function_count; i++)
-        if (strcmp(step_functions[i].name, name) == 0)
-            return step_functions[i];
-    CHECK(!"a function of the table");
-    return (struct cel_function){0};
+    uint32_t i = 0;
+    while (i < step_function_count && strcmp(step_functions[i].name, name) != 0)
+        i++;
+    CHECK(i < step_function_count);
+    return step_functions[i];
 }
 
 void functions_free(struct cel_function functions[FUNCTIONS_FREE_COUNT])
