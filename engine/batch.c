@@ -145,10 +145,8 @@ static void decode(struct worker *worker, struct item *item)
     decode_message(item->lane->regime->decoder, item->message->value, item->message->time_ms,
                    &worker->batch, decoded);
     item->hashes = arena_alloc(&worker->batch, decoded->count * sizeof *item->hashes);
-    for (size_t i = 0; i < decoded->count; i++) {
+    for (size_t i = 0; i < decoded->count; i++)
         item->hashes[i] = hash_bytes(decoded->events[i].customer);
-        table_prefetch(item->lane->partition.table, item->hashes[i]);
-    }
 }
 
 static size_t decode_all(struct worker *worker, const struct source_batch *batch,
@@ -264,12 +262,29 @@ static void block_all_cold(struct worker *worker, const char *reason)
             worker_block(worker, &worker->lanes[i], reason);
 }
 
+/*
+ * The places of a group of customers in the table, then the records: the misses of a group overlap. Groups, because what
+ * is fetched too far ahead is out of the cache again (state/table.h).
+ */
+static void prefetch_group(const struct item *items, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; items[i].lane && k < items[i].decoded.count; k++)
+            table_prefetch(items[i].lane->partition.table, items[i].hashes[k]);
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; items[i].lane && k < items[i].decoded.count; k++)
+            table_prefetch_customer(items[i].lane->partition.table, items[i].hashes[k]);
+}
+
 static void apply_all(struct worker *worker, struct item *items, size_t count)
 {
     struct errinfo info = {""};
 
     for (size_t i = 0; i < count && !worker->in_doubt && worker->fatal == ERR_NONE; i++) {
         struct lane *lane = items[i].lane;
+        if (i % TABLE_PREFETCH_GROUP == 0)
+            prefetch_group(&items[i],
+                           count - i < TABLE_PREFETCH_GROUP ? count - i : TABLE_PREFETCH_GROUP);
         if (!lane || lane->blocked)
             continue;
         enum err rc = apply(worker, &items[i], &info);
@@ -283,13 +298,6 @@ static void apply_all(struct worker *worker, struct item *items, size_t count)
                 worker_block_all(worker, "the publisher does not keep up");
         }
     }
-}
-
-static void prefetch_records(struct item *items, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        for (size_t k = 0; items[i].lane && k < items[i].decoded.count; k++)
-            table_prefetch_customer(items[i].lane->partition.table, items[i].hashes[k]);
 }
 
 static void note_ends(struct worker *worker, const struct source_batch *batch)
@@ -324,7 +332,6 @@ void batch_process(struct worker *worker, const struct source_batch *batch)
             worker_doubt(worker, info.text);
         else if (rc != ERR_NONE)
             worker_fatal(worker, rc, &info);
-        prefetch_records(items, batch->message_count);
         apply_all(worker, items, batch->message_count);
     }
     note_ends(worker, batch);
