@@ -68,8 +68,8 @@ static bool read_files(struct testing *testing, const struct cli_list *paths)
     struct diag diag;
     diag_init(&diag);
     testing->segment = load_segment(&diag);
-    testing->files = calloc(paths->count, sizeof *testing->files);
-    testing->outcomes = calloc(paths->count, sizeof *testing->outcomes);
+    testing->files = calloc(paths->count + 1, sizeof *testing->files);
+    testing->outcomes = calloc(paths->count + 1, sizeof *testing->outcomes);
     CHECK(testing->files && testing->outcomes);
     for (; testing->segment && testing->file_count < paths->count; testing->file_count++)
         case_file_read(&testing->files[testing->file_count], paths->items[testing->file_count],
