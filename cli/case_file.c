@@ -7,6 +7,7 @@
 
 #include "core/buf.h"
 #include "core/datetime.h"
+#include "core/mp.h"
 #include "core/number.h"
 #include "engine/backtest.h"
 
@@ -346,7 +347,11 @@ static void read_signal(struct reading *reading, const struct yaml_node *node,
     buf_reset(&reading->buf);
     msgpack_packer_init(&packer, &reading->buf, buf_pack_write);
     pack(&packer, data);
-    signal->data = keep(reading);
+    if (mp_well_formed(buf_slice(&reading->buf)))
+        signal->data = keep(reading);
+    else
+        diag_error(reading->diag, data->at, "`data` is deeper than %d levels: no signal is",
+                   MP_DEPTH_MAX);
 }
 
 static void read_expect(struct reading *reading, const struct yaml_node *node,

@@ -388,6 +388,22 @@ static void test_wrong_files_are_told_where(void **state)
     }
 }
 
+static void test_data_deeper_than_a_signal_can_be(void **state)
+{
+    struct folder *folder = *state;
+    char tests[512] =
+        HEAD "  - { name: x, given: [ { at: 0s, event: a } ], expect: [ { data: { x: ";
+    for (int i = 0; i < 40; i++)
+        strcat(tests, "[");
+    for (int i = 0; i < 40; i++)
+        strcat(tests, "]");
+    strcat(tests, " } } ] }\n");
+    int code = run(folder, tests);
+    assert_prints(folder, folder->output.err,
+                  "FILE:3:67: `data` is deeper than 32 levels: no signal is\n");
+    assert_int_equal(code, 2);
+}
+
 static void test_a_wrong_machine_is_told_too(void **state)
 {
     struct folder *folder = *state;
@@ -472,6 +488,7 @@ int main(void)
         cmocka_unit_test(test_a_difference_of_one_ms_or_of_a_fraction_counts),
         cmocka_unit_test(test_rules_that_failed_are_named),
         cmocka_unit_test(test_wrong_files_are_told_where),
+        cmocka_unit_test(test_data_deeper_than_a_signal_can_be),
         cmocka_unit_test(test_a_wrong_machine_is_told_too),
         cmocka_unit_test(test_wrong_usage),
         cmocka_unit_test(test_junit),
