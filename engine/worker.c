@@ -37,7 +37,7 @@ const char *worker_journal_topic(const struct worker *worker, const char *topic)
     for (size_t i = 0; i < topics->count; i++)
         if (strcmp(topics->items[i], topic) == 0)
             return worker->journal_topics[i];
-    CHECK(!"a topic of the configuration");
+    CHECK(false); /* all topics are of the configuration */
     return NULL;
 }
 
