@@ -8,6 +8,8 @@
 #include "producer/dead_letter.h"
 #include "producer/signal_record.h"
 
+#define PIECE 256 /* messages, about 300 KiB with what is decoded from them */
+
 struct item {
     struct lane *lane; /* NULL: not to be applied */
     const struct source_message *message;
@@ -149,13 +151,13 @@ static void decode(struct worker *worker, struct item *item)
         item->hashes[i] = hash_bytes(decoded->events[i].customer);
 }
 
-static size_t decode_all(struct worker *worker, const struct source_batch *batch,
+static size_t decode_all(struct worker *worker, const struct source_message *messages, size_t count,
                          struct item *items)
 {
     size_t events = 0;
-    for (size_t i = 0; i < batch->message_count; i++) {
+    for (size_t i = 0; i < count; i++) {
         struct item *item = &items[i];
-        item->message = &batch->messages[i];
+        item->message = &messages[i];
         item->lane = lane_of(worker, item->message);
         if (!item->lane)
             continue;
@@ -163,6 +165,14 @@ static size_t decode_all(struct worker *worker, const struct source_batch *batch
         events += item->decoded.count;
     }
     return events;
+}
+
+static bool some_are_cold(const struct worker *worker)
+{
+    for (size_t i = 0; i < worker->lane_count; i++)
+        if (!partition_holds_all(&worker->lanes[i].partition))
+            return true;
+    return false;
 }
 
 /* Fetches all customers of the batch that are not in memory, in one round trip. */
@@ -173,14 +183,12 @@ static enum err fetch(struct worker *worker, struct item *items, size_t count, s
         arena_alloc(&worker->batch, (event_count + 1) * sizeof *wanted);
     int64_t *until_ms = arena_alloc(&worker->batch, (worker->lane_count + 1) * sizeof *until_ms);
     size_t wanted_count = 0;
-    bool cold = false;
 
     for (size_t i = 0; i < worker->lane_count; i++) {
         until_ms[i] = INT64_MIN;
         worker->lanes[i].partition.has_evicted = false;
-        cold = cold || !partition_holds_all(&worker->lanes[i].partition);
     }
-    if (!cold)
+    if (!some_are_cold(worker))
         return ERR_NONE;
     for (size_t i = 0; i < count; i++) {
         struct lane *lane = items[i].lane;
@@ -274,6 +282,9 @@ static void prefetch_group(const struct item *items, size_t count)
     for (size_t i = 0; i < count; i++)
         for (size_t k = 0; items[i].lane && k < items[i].decoded.count; k++)
             table_prefetch_customer(items[i].lane->partition.table, items[i].hashes[k]);
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; items[i].lane && k < items[i].decoded.count; k++)
+            table_prefetch_history(items[i].lane->partition.table, items[i].hashes[k]);
 }
 
 static void apply_all(struct worker *worker, struct item *items, size_t count)
@@ -317,22 +328,34 @@ static void note_ends(struct worker *worker, const struct source_batch *batch)
     }
 }
 
-void batch_process(struct worker *worker, const struct source_batch *batch)
+static void process(struct worker *worker, const struct source_message *messages, size_t count)
 {
     struct errinfo info = {""};
 
     arena_reset(&worker->batch);
-    if (batch->message_count > 0) {
-        struct item *items = arena_calloc(&worker->batch, batch->message_count, sizeof *items);
-        size_t events = decode_all(worker, batch, items);
-        enum err rc = fetch(worker, items, batch->message_count, events, &info);
-        if (rc == ERR_RETRY)
-            block_all_cold(worker, info.text);
-        else if (rc == ERR_FENCED)
-            worker_doubt(worker, info.text);
-        else if (rc != ERR_NONE)
-            worker_fatal(worker, rc, &info);
-        apply_all(worker, items, batch->message_count);
+    struct item *items = arena_calloc(&worker->batch, count, sizeof *items);
+    size_t events = decode_all(worker, messages, count, items);
+    enum err rc = fetch(worker, items, count, events, &info);
+    if (rc == ERR_RETRY)
+        block_all_cold(worker, info.text);
+    else if (rc == ERR_FENCED)
+        worker_doubt(worker, info.text);
+    else if (rc != ERR_NONE)
+        worker_fatal(worker, rc, &info);
+    apply_all(worker, items, count);
+}
+
+/*
+ * In pieces whose events stay in the processor's cache from decoding to applying; but where customers may have to be
+ * fetched, all at once: round trips cost more than misses.
+ */
+void batch_process(struct worker *worker, const struct source_batch *batch)
+{
+    for (size_t done = 0; done < batch->message_count && !worker->in_doubt;) {
+        size_t left = batch->message_count - done;
+        size_t count = left > PIECE && !some_are_cold(worker) ? PIECE : left;
+        process(worker, batch->messages + done, count);
+        done += count;
     }
     note_ends(worker, batch);
 }

@@ -100,16 +100,17 @@ enum err partition_emit(struct partition *partition, const struct partition_caus
     return rc;
 }
 
-void partition_changed(struct partition *partition, struct customer *customer)
+void partition_changed(struct partition *partition, struct customer *customer,
+                       int64_t deadline_before_ms)
 {
     partition_mark_dirty(partition, customer);
     if (customer->flags & CUSTOMER_GONE) {
         timers_remove(&partition->timers, customer);
         partition->customers--;
         partition->gone++;
-    } else {
+    } else if (customer->timer_index == UINT32_MAX || customer->deadline_ms < deadline_before_ms) {
         timers_lower(&partition->timers, customer, customer->deadline_ms);
-    }
+    } /* else its entry, a lower bound, stands: a look at it would be a cache miss */
 }
 
 static bool is_there(const struct customer *customer)
@@ -171,13 +172,14 @@ enum err partition_apply(struct partition *partition, struct event *event, uint6
     }
     int64_t watermark_ms = event->time_ms - setting->lateness_ms;
     if (partition->watermark_ms == PARTITION_NO_TIME || watermark_ms > partition->watermark_ms) {
+        bool new_second = partition_is_new_second(partition, watermark_ms);
         rc = partition_sweep(partition, watermark_ms, info);
         if (rc != ERR_NONE)
             return rc;
         partition->skew_ms =
             message->time_ms == EVENT_NO_TIME ? 0 : message->time_ms - event->time_ms;
-        customer = table_find(partition->table, event->customer,
-                              hash); /* an epoch may have ended meanwhile */
+        if (new_second) /* timers have fired, and an epoch may have ended */
+            customer = table_find(partition->table, event->customer, hash);
     }
     if (!customer && partition->has_evicted)
         return err_set(
@@ -188,8 +190,9 @@ enum err partition_apply(struct partition *partition, struct event *event, uint6
     if (customer) {
         if (event->has_id)
             customer_id_seen(customer, event->id_hash);
+        int64_t deadline_before_ms = customer->deadline_ms;
         rules_step_event(&context, customer, event);
-        partition_changed(partition, customer);
+        partition_changed(partition, customer, deadline_before_ms);
         partition->counters.late += event->late;
     }
     partition->counters.events++;

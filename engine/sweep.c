@@ -106,7 +106,7 @@ static enum err fire(struct partition *partition, struct customer *customer, int
     context.timers_max = RULES_TIMERS_MAX - fired;
     bool left = rules_step_timers(&context, customer, until_ms);
     fired += context.timers_fired;
-    partition_changed(partition, customer);
+    partition_changed(partition, customer, CUSTOMER_NEVER);
     if (!(customer->flags & CUSTOMER_GONE) && customer->deadline_ms <= end_ms) {
         if (left || fired >= RULES_TIMERS_MAX) {
             timers_remove(&partition->timers, customer);
@@ -213,12 +213,17 @@ static enum err sweep_to_second(struct partition *partition, int64_t limit_ms, s
     return rc;
 }
 
+bool partition_is_new_second(const struct partition *partition, int64_t watermark_ms)
+{
+    return partition->watermark_ms == PARTITION_NO_TIME ||
+           floor_second(watermark_ms) > floor_second(partition->watermark_ms);
+}
+
 enum err partition_sweep(struct partition *partition, int64_t watermark_ms, struct errinfo *info)
 {
-    int64_t before_ms = partition->watermark_ms;
-    if (before_ms != PARTITION_NO_TIME && watermark_ms <= before_ms)
+    if (partition->watermark_ms != PARTITION_NO_TIME && watermark_ms <= partition->watermark_ms)
         return ERR_NONE;
-    if (before_ms == PARTITION_NO_TIME || floor_second(watermark_ms) > floor_second(before_ms)) {
+    if (partition_is_new_second(partition, watermark_ms)) {
         enum err rc = sweep_to_second(partition, floor_second(watermark_ms), info);
         if (rc != ERR_NONE)
             return rc;

@@ -19,6 +19,10 @@ enum err partition_emit(struct partition *partition, const struct partition_caus
 /* What a step leaves is a lower bound; here is the deadline itself. */
 int64_t partition_exact_deadline(struct partition *partition, struct customer *customer);
 
-/* After a step: the record is dirty, its timer is set anew, or it is gone. */
-void partition_changed(struct partition *partition, struct customer *customer);
+/* Does the watermark reach a whole second by this move? Only then timers fire. */
+bool partition_is_new_second(const struct partition *partition, int64_t watermark_ms);
+
+/* After a step: the record is dirty, its timer is set where that is earlier than it was before, or it is gone. */
+void partition_changed(struct partition *partition, struct customer *customer,
+                       int64_t deadline_before_ms);
 #endif

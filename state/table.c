@@ -98,6 +98,20 @@ void table_prefetch_customer(const struct table *table, uint64_t hash)
     }
 }
 
+void table_prefetch_history(const struct table *table, uint64_t hash)
+{
+    for (size_t i = hash & table->mask; table->slots[i].customer; i = (i + 1) & table->mask) {
+        if (table->slots[i].hash != hash)
+            continue;
+        const char *history = (const char *)table->slots[i].customer->history;
+        if (history) {
+            __builtin_prefetch(history, 1);
+            __builtin_prefetch(history + 64, 1);
+        }
+        return;
+    }
+}
+
 struct customer *table_find(struct table *table, struct slice key, uint64_t hash)
 {
     for (size_t i = hash & table->mask; table->slots[i].customer; i = (i + 1) & table->mask) {
