@@ -216,8 +216,10 @@ static uint64_t run_msgpackc(msgpack_zone *zone, const struct load *load)
               MSGPACK_UNPACK_SUCCESS);
         properties = find_keys(&object, envelope_keys, 5, found);
         find_keys(properties, property_keys, 3, found + 5);
-        for (size_t f = 0; f < FIELD_COUNT; f++)
+        for (size_t f = 0; f < FIELD_COUNT; f++) {
+            CHECK(found[f] != NULL);
             sum += (uint64_t)found[f]->type;
+        }
         sum += found[7]->via.u64;
     }
     return sum;
