@@ -298,9 +298,8 @@ static void contest(struct reading *reading, const struct plan_use *use, struct 
     reading->slots[use->slot] = value;
 }
 
-/* Of a slot that has other alternatives, or is for maps only. False where it is, or has, a text that is not valid. */
-static RARE bool take_choosing(struct reading *reading, const struct plan_use *use,
-                               const char *bytes)
+/* False where it is, or has, a text that is not valid. */
+static bool take(struct reading *reading, const struct plan_use *use, const char *bytes)
 {
     struct value value;
     bool good = property_read(bytes, reading->end, use->kind, reading->arena, &value);
@@ -314,63 +313,63 @@ static RARE bool take_choosing(struct reading *reading, const struct plan_use *u
     return good;
 }
 
-/* A value goes to a slot that it is for. False where there is a text that is not valid. */
-static inline bool take(struct reading *reading, const struct plan_use *use, const char *bytes)
-{
-    const struct property_kind value = {.raw = use->kind.raw}, id = {.is_id = true};
-    struct value *slot = &reading->slots[use->slot];
-
-    switch ((enum plan_take)use->take) {
-    case PLAN_TAKE_VALUE:
-        return property_read_inline(bytes, reading->end, value, reading->arena, slot);
-    case PLAN_TAKE_ID:
-        return property_read_inline(bytes, reading->end, id, reading->arena, slot);
-    case PLAN_TAKE_CHOICE:
-        break;
-    }
-    return take_choosing(reading, use, bytes);
-}
-
-/* What lies at some places of a level. */
-static RARE bool take_places(struct reading *reading, enum plan_level level, uint32_t types,
-                             const uint32_t *places, uint32_t place_count)
+/* What lies at a place, if anything, goes to the slots that it is for. */
+static RARE bool take_place(struct reading *reading, enum plan_level level, uint32_t place,
+                            uint32_t types)
 {
     const struct plan *plan = &reading->decoder->plan;
+    const struct projection *projection = &plan->projections[level];
+    const struct plan_place_uses *uses = &plan->uses[level].places[place];
     bool good = true;
 
-    for (uint32_t i = 0; i < place_count; i++) {
-        const struct plan_place_uses *uses = &plan->uses[level].places[places[i]];
-        const char *bytes = plan->projections[level].values[places[i]];
-
-        if (!projection_has(&plan->projections[level], places[i]))
-            continue;
-        for (const struct plan_use *use = uses->first; use < uses->end; use++)
-            if ((use->types & types) != 0)
-                good &= take(reading, use, bytes);
-    }
+    if (!projection_has(projection, place))
+        return true;
+    for (const struct plan_use *use = uses->first; use < uses->end; use++)
+        if ((use->types & types) != 0)
+            good &= take(reading, use, projection->values[place]);
     return good;
 }
 
-/* All that the walk of a level found. */
-static inline bool take_level(struct reading *reading, enum plan_level level, uint32_t types)
+/* The same for what is usual: a short text of ASCII, a small integer or a double. False where it is none of them. */
+static inline bool take_quickly(struct value *slot, bool is_id, const char *bytes)
+{
+    unsigned mark = wire_mark(bytes);
+    struct slice text;
+
+    if (wire_short_text(bytes, &text)) {
+        *slot = value_string(text);
+        return wire_is_ascii(text);
+    }
+    if (is_id)
+        return false;
+    if (mark < 0x80)
+        *slot = value_int((int64_t)mark);
+    else if (mark == WIRE_DOUBLE)
+        *slot = wire_double(bytes);
+    else
+        return false;
+    return true;
+}
+
+/* All that the walk of a level found. False where there is a text that is not valid. */
+static bool take_level(struct reading *reading, enum plan_level level, uint32_t types)
 {
     const struct projection *projection = &reading->decoder->plan.projections[level];
     const struct plan_uses *uses = &reading->decoder->plan.uses[level];
+    uint8_t *ranks = reading->decoder->ranks;
     bool good = true;
 
-    if (uses->unlisted_count > 0)
-        good = take_places(reading, level, types, uses->unlisted, uses->unlisted_count);
-    if (projection->took_back)
-        return take_places(reading, level, types, projection->hits, projection->hit_count) && good;
-    /* The same once more, for the usual message. */
+    for (uint32_t i = 0; i < uses->unlisted_count; i++)
+        good &= take_place(reading, level, uses->unlisted[i], types);
     for (uint32_t i = 0; i < projection->hit_count; i++) {
-        uint32_t place = projection->hits[i];
-        const struct plan_use *use = uses->places[place].first;
+        uint32_t place = (uint32_t)(projection->hits[i] - projection->values);
+        const struct plan_quick *quick = &uses->quick[place];
 
-        do
-            if ((use->types & types) != 0)
-                good &= take(reading, use, projection->values[place]);
-        while (++use < uses->places[place].end);
+        if ((quick->types & types) != 0 &&
+            take_quickly(&reading->slots[quick->slot], quick->is_id, *projection->hits[i]))
+            ranks[quick->contest] = quick->rank;
+        else
+            good &= take_place(reading, level, place, types);
     }
     return good;
 }

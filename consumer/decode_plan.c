@@ -313,14 +313,8 @@ static void number_contests(struct builder *builder)
         count_use(slots, &builder->composed[i].use);
     for (uint32_t i = 0; i < plan->slot_count; i++)
         slots[i].contest = slots[i].contested ? plan->contest_count++ : PLAN_ALONE;
-    for (uint32_t i = 0; i < builder->use_count; i++) {
-        struct plan_use *use = &builder->uses[i].use;
-
-        use->contest = slots[use->slot].contest;
-        use->take = use->contest != PLAN_ALONE || use->is_whole ? PLAN_TAKE_CHOICE
-                    : use->kind.is_id                           ? PLAN_TAKE_ID
-                                                                : PLAN_TAKE_VALUE;
-    }
+    for (uint32_t i = 0; i < builder->use_count; i++)
+        builder->uses[i].use.contest = slots[builder->uses[i].use.slot].contest;
     for (uint32_t i = 0; i < plan->composed_count; i++)
         builder->composed[i].use.contest = slots[builder->composed[i].use.slot].contest;
     free(slots);
@@ -347,6 +341,22 @@ static void sort_uses(const struct builder *builder, enum plan_level level, stru
             *ends[builder->uses[i].place.index]++ = builder->uses[i].use;
 }
 
+static struct plan_quick quick_of(const struct plan *plan, const struct plan_place_uses *uses)
+{
+    const struct plan_use *use = uses->first;
+
+    if (uses->end - uses->first != 1 || use->is_whole ||
+        (use->contest != PLAN_ALONE && use->rank != 0))
+        return (struct plan_quick){.types = 0};
+    return (struct plan_quick){
+        .slot = use->slot,
+        .types = use->types,
+        .contest = use->contest != PLAN_ALONE ? use->contest : plan->contest_count,
+        .rank = use->rank,
+        .is_id = use->kind.is_id,
+    };
+}
+
 static struct plan_uses uses_by_place(const struct builder *builder, enum plan_level level)
 {
     struct plan *plan = builder->plan;
@@ -354,9 +364,12 @@ static struct plan_uses uses_by_place(const struct builder *builder, enum plan_l
     struct plan_use *items = arena_calloc(&plan->arena, builder->use_count, sizeof *items);
     struct plan_place_uses *places = arena_calloc(&plan->arena, place_count, sizeof *places);
     uint32_t *unlisted = arena_calloc(&plan->arena, place_count, sizeof *unlisted);
-    struct plan_uses uses = {.places = places, .unlisted = unlisted};
+    struct plan_quick *quick = arena_calloc(&plan->arena, place_count, sizeof *quick);
+    struct plan_uses uses = {.places = places, .quick = quick, .unlisted = unlisted};
 
     sort_uses(builder, level, items, places, place_count);
+    for (uint32_t i = 0; i < place_count; i++)
+        quick[i] = quick_of(plan, &places[i]);
     for (uint32_t i = 0; i < plan->projections[level].plain_count; i++)
         if (places[i].first < places[i].end)
             unlisted[uses.unlisted_count++] = i;

@@ -32,13 +32,6 @@ struct plan_values {
     uint32_t count;
 };
 
-/* How a value comes to its slot. */
-enum plan_take {
-    PLAN_TAKE_VALUE,  /* it is the only alternative: read into the slot */
-    PLAN_TAKE_ID,     /* likewise, as an id */
-    PLAN_TAKE_CHOICE, /* there are others, or only a map will do */
-};
-
 /* What a value at a place is an alternative of. */
 struct plan_use {
     uint32_t slot;
@@ -48,7 +41,6 @@ struct plan_use {
         contest; /* of slots that have several alternatives, numbered; PLAN_ALONE where this is all */
     uint8_t rank;  /* the smallest wins */
     bool is_whole; /* all properties: maps only */
-    uint8_t take;  /* enum plan_take */
     struct property_kind kind;
 };
 #define PLAN_ALONE UINT32_MAX
@@ -58,8 +50,19 @@ struct plan_place_uses {
     const struct plan_use *first, *end;
 };
 
+/*
+ * The only use of a place, where that is preferred to all others of its slot or there are none: what needs no thought.
+ * `contest` is then an element of the ranks that nobody reads. types 0: the place is not such a one.
+ */
+struct plan_quick {
+    uint32_t slot, types, contest;
+    uint8_t rank;
+    bool is_id;
+};
+
 struct plan_uses {
     const struct plan_place_uses *places; /* by place */
+    const struct plan_quick *quick;       /* by place */
     const uint32_t *unlisted;             /* places of the envelope that slots read too */
     uint32_t unlisted_count;
 };

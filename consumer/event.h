@@ -14,8 +14,8 @@
 #include "core/value.h"
 
 #define EVENT_CUSTOMER_SIZE_MAX 128
-#define EVENT_NAME_OTHER 0 /* a name that no machine names */
-#define EVENT_NO_TIME INT64_MIN
+#define EVENT_NAME_OTHER        0 /* a name that no machine names */
+#define EVENT_NO_TIME           INT64_MIN
 
 /* Where a path starts. */
 enum event_root {
@@ -56,11 +56,11 @@ struct event {
     struct slice name;     /* canonical; `name_id` numbers it where a machine names it */
     uint32_t name_id;
     bool has_id;
-    bool late;             /* set by the step, not by the decoder */
-    uint64_t id_hash;      /* hash_bytes(id) */
+    bool late;        /* set by the step, not by the decoder */
+    uint64_t id_hash; /* hash_bytes(id) */
     struct slice id;
     int64_t time_ms;
-    struct slice raw;      /* the whole message: one msgpack map */
+    struct slice raw;          /* the whole message: one msgpack map */
     const struct value *slots; /* as many as paths were asked for */
 };
 
@@ -82,5 +82,6 @@ const char *event_dead_code(enum event_dead dead);
  * RAW map of kind `raw`, as the rules see it (ids as text; aux of what it gives set; VALUE_ABSENT where there is none).
  */
 struct schema;
-struct value event_select(const struct schema *schema, struct value map, struct slice key, struct arena *arena);
+struct value event_select(const struct schema *schema, struct value map, struct slice key,
+                          struct arena *arena);
 #endif

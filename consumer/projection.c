@@ -48,8 +48,12 @@ static __attribute__((noinline)) uintptr_t skip_long(uintptr_t pos, uintptr_t en
 static inline uintptr_t skip_value(uintptr_t pos, uintptr_t end, int depth)
 {
     unsigned mark = (unsigned char)*bytes_at(pos);
-    size_t size = value_sizes[mark];
+    size_t size;
 
+    /* Most are short texts. The walk can't go on before it knows their size, and the table takes longer to tell. */
+    if (mark - 0xA0u < 32)
+        return pos + 1 + (mark - 0xA0u);
+    size = value_sizes[mark];
     if (size > 0)
         return pos + size;
     if (mark == 0xD9 && pos + 1 < end) /* str 8: what is longer than 31 bytes mostly is one */
@@ -57,32 +61,24 @@ static inline uintptr_t skip_value(uintptr_t pos, uintptr_t end, int depth)
     return skip_long(pos, end, depth);
 }
 
-/* `value` is the element of `values` of a place that is listed. */
-static inline void list(struct projection *projection, const char **value)
-{
-    if (*value == projection_nil)
-        projection->hits[projection->hit_count++] = (uint32_t)(value - projection->values);
-}
-
 static void note(struct projection *projection, uint32_t place, uintptr_t pos)
 {
     const char **value = &projection->values[place];
 
-    if (place >= projection->plain_count)
-        list(projection, value);
+    if (place >= projection->plain_count && *value == projection_nil)
+        projection->hits[projection->hit_count++] = value;
     *value = bytes_at(pos);
 }
 
 /* Forgets what the last walk found. */
 static inline void clear(struct projection *projection)
 {
-    const char **values = projection->values;
-
-    memcpy(values, projection->nils, projection->plain_count * sizeof *values);
+    memcpy(projection->values, projection->nils,
+           projection->plain_count * sizeof *projection->values);
     for (uint32_t i = 0; i < projection->hit_count; i++)
-        values[projection->hits[i]] = projection_nil;
+        *projection->hits[i] = projection_nil;
     projection->hit_count = 0;
-    projection->took_back = false;
+    projection->fast_pairs = 0;
 }
 
 /* A key came a second time: what was found at and below the first is void. */
@@ -90,7 +86,6 @@ static void take_back(struct projection *projection, uint32_t at)
 {
     const struct projection_shape *shape = &projection->shapes[at];
 
-    projection->took_back = true;
     if (shape->place != PROJECTION_NONE && projection->values[shape->place] != projection_nil)
         projection->values[shape->place] = projection_nil + 1;
     projection->nodes[at].seen = 0;
@@ -105,6 +100,7 @@ static void take_back(struct projection *projection, uint32_t at)
 /* True where the first 16 bytes of what is at `at` are those of the guess, as far as it has as many. */
 static inline bool guess_begins(const struct guess *guess, const char *at)
 {
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): every guess has a next one, from make_guesses() on */
     uint64_t differs = ((load_8(at) & guess->masks[0]) ^ guess->words[0]) |
                        ((load_8(at + 8) & guess->masks[1]) ^ guess->words[1]);
 
@@ -141,11 +137,15 @@ static struct guess *guess_slot(const struct projection_node *node, const struct
 static void set_action(const struct projection *projection, struct guess *guess,
                        const struct edge *edge)
 {
-    guess->action = edge != NULL ? (uint8_t)edge->action : ACTION_NOTE;
-    if (guess->action == ACTION_ENTER)
-        guess->node = edge->target;
-    else
-        guess->value = &projection->values[edge != NULL ? edge->target : PROJECTION_UNUSED];
+    uint32_t place = edge != NULL ? edge->place : PROJECTION_UNUSED;
+
+    if (place == PROJECTION_NONE) {
+        guess->action = ACTION_ENTER;
+        guess->node = edge->child;
+    } else {
+        guess->action = place < projection->plain_count ? ACTION_NOTE : ACTION_LIST;
+        guess->value = &projection->values[place];
+    }
 }
 
 /* The key at `at`, kept for the next time, in the place of whatever was there. */
@@ -232,31 +232,54 @@ static __attribute__((noinline)) struct cursor walk_pair(struct projection *proj
 }
 
 /* `count` pairs; the position behind them. `depth`: levels that keys and values may have. */
+static uintptr_t walk_pairs_slowly(struct projection *projection, struct projection_node *node,
+                                   uintptr_t pos, uint32_t count, int depth)
+{
+    struct cursor cursor = {pos, &node->first};
+
+    for (; count > 0; count--)
+        cursor = walk_pair(projection, node, cursor, depth);
+    return cursor.pos;
+}
+
+/*
+ * The same. Most keys are as guessed, and there is nothing to do but to note where the value is; that is done here. What a
+ * key that comes twice finds is listed twice, for which there is room.
+ */
 static uintptr_t walk_pairs(struct projection *projection, struct projection_node *node,
                             uintptr_t pos, uint32_t count, int depth)
 {
     struct cursor cursor = {pos, &node->first};
     uintptr_t end = projection->end;
+    uintptr_t guess_end = end > 16 ? end - 16 : 0;
 
+    if (count > PROJECTION_PAIRS_FAST - projection->fast_pairs)
+        return walk_pairs_slowly(projection, node, pos, count, depth);
+    projection->fast_pairs += count;
     for (; count > 0; count--) {
         struct guess *guess = *cursor.follower;
 
-        /* Most keys are as guessed, and there is nothing to do but to note where the value is. */
-        if (cursor.pos + 16 < end && guess_begins(guess, bytes_at(cursor.pos)) &&
-            guess->action <= ACTION_ENTER) {
-            cursor.pos += guess->size;
-            cursor.follower = &guess->next;
+        if (cursor.pos >= guess_end || !guess_begins(guess, bytes_at(cursor.pos))) {
+            cursor = walk_pair(projection, node, cursor, depth);
+            continue;
+        }
+        if (guess->action != ACTION_NOTE) {
             if (guess->action == ACTION_ENTER) {
-                cursor.pos = walk_value(projection, (uint32_t)guess->node, cursor.pos, depth);
+                cursor.pos =
+                    walk_value(projection, (uint32_t)guess->node, cursor.pos + guess->size, depth);
+                cursor.follower = &guess->next;
                 continue;
             }
-            if (guess->action == ACTION_LIST)
-                list(projection, guess->value);
-            *guess->value = bytes_at(cursor.pos);
-            cursor.pos = skip_value(cursor.pos, end, depth);
-        } else {
-            cursor = walk_pair(projection, node, cursor, depth);
+            if (guess->action != ACTION_LIST) {
+                cursor = walk_pair(projection, node, cursor, depth);
+                continue;
+            }
+            projection->hits[projection->hit_count++] = guess->value;
         }
+        cursor.pos += guess->size;
+        cursor.follower = &guess->next;
+        *guess->value = bytes_at(cursor.pos);
+        cursor.pos = skip_value(cursor.pos, end, depth);
     }
     return cursor.pos;
 }
@@ -279,38 +302,39 @@ static uintptr_t walk_elements(struct projection *projection, const struct proje
     return pos;
 }
 
-/* What is inside the map or array at `pos`, or behind any other value. */
-static uintptr_t walk_inside(struct projection *projection, struct projection_node *node,
-                             uintptr_t pos, int depth)
-{
-    struct mp mp = {bytes_at(pos), bytes_at(projection->end)};
-    struct mp_token token;
-    unsigned mark = (unsigned char)*bytes_at(pos);
-
-    if ((mark & 0xF0) == 0x80 && node->sizes != 0)
-        return walk_pairs(projection, node, pos + 1, mark & 0x0F, depth);
-    if (!mp_read(&mp, &token))
-        return BEYOND;
-    if (token.kind == MP_MAP && node->sizes != 0)
-        return walk_pairs(projection, node, (uintptr_t)mp.pos, token.count, depth);
-    if (token.kind == MP_ARRAY && node->element_count > 0)
-        return walk_elements(projection, node, (uintptr_t)mp.pos, token.count, depth);
-    return skip_value(pos, projection->end, depth + 1);
-}
-
-/* The value of a node that may have something below, at `pos`. `depth`: levels that it may have. */
-static uintptr_t walk_value(struct projection *projection, uint32_t at, uintptr_t pos, int depth)
+/* Any value of a node that may have something below. `depth`: levels that it may have. */
+static __attribute__((noinline)) uintptr_t walk_any(struct projection *projection, uint32_t at,
+                                                    uintptr_t pos, int depth)
 {
     struct projection_node *node = &projection->nodes[at];
+    struct mp mp = {bytes_at(pos), bytes_at(projection->end)};
+    struct mp_token token;
 
     if (node->seen == projection->walk_number)
         take_back(projection, at);
     node->seen = projection->walk_number;
     if (node->place != PROJECTION_NONE)
         note(projection, node->place, pos);
+    if (!mp_read(&mp, &token))
+        return BEYOND;
     /* Paths are not longer than a map may be deep, but the map may be deep already. */
-    return depth > 0 ? walk_inside(projection, node, pos, depth - 1)
-                     : skip_value(pos, projection->end, 0);
+    if (depth > 0 && token.kind == MP_MAP && node->sizes != 0)
+        return walk_pairs(projection, node, (uintptr_t)mp.pos, token.count, depth - 1);
+    if (depth > 0 && token.kind == MP_ARRAY && node->element_count > 0)
+        return walk_elements(projection, node, (uintptr_t)mp.pos, token.count, depth - 1);
+    return skip_value(pos, projection->end, depth);
+}
+
+/* The same, quick where it is what it mostly is: a map of up to 15 pairs that only matters for what is in it. */
+static uintptr_t walk_value(struct projection *projection, uint32_t at, uintptr_t pos, int depth)
+{
+    struct projection_node *node = &projection->nodes[at];
+    unsigned count = (unsigned char)*bytes_at(pos) - 0x80u;
+
+    if (count > 15 || depth <= 0 || !node->is_inner || node->seen == projection->walk_number)
+        return walk_any(projection, at, pos, depth);
+    node->seen = projection->walk_number;
+    return walk_pairs(projection, node, pos + 1, count, depth - 1);
 }
 
 bool projection_walk(struct projection *projection, struct slice map, int depth_max)

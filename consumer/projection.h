@@ -29,10 +29,9 @@ struct projection {
     struct slice map; /* of the last walk */
     /* By place, the first byte of the value that the last walk found there; where it found none, of a nil. */
     const char **values;
-    /* The listed places that have a value, each once, in no order that means anything. */
-    uint32_t *hits;
+    /* The elements of `values` that are listed and have a value; one may be there several times. */
+    const char ***hits;
     uint32_t hit_count;
-    bool took_back; /* some value is such a nil as projection_has() sees through */
 
     /* private */
     struct arena arena;
@@ -43,7 +42,8 @@ struct projection {
     uint32_t plain_count; /* places from here on are listed */
     const char **nils;    /* what the plain places' values are before a walk */
     uint64_t walk_number;
-    uintptr_t end; /* of the map */
+    uint32_t fast_pairs; /* of the maps that were walked the fast way so far */
+    uintptr_t end;       /* of the map */
     bool sealed;
 };
 

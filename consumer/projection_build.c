@@ -148,26 +148,16 @@ static unsigned choose_table(const struct projection_shape *shape, struct projec
     return bits;
 }
 
-static void choose_action(const struct projection *projection, struct edge *edge)
-{
-    const struct projection_shape *child = &projection->shapes[edge->child];
-
-    edge->action = ACTION_ENTER;
-    edge->target = edge->child;
-    if (child->edge_count + child->element_count == 0 && child->place != PROJECTION_NONE) {
-        edge->action = child->place < projection->plain_count ? ACTION_NOTE : ACTION_LIST;
-        edge->target = child->place;
-    }
-}
-
 static void finish_edges(struct projection *projection, struct projection_shape *shape,
                          struct projection_node *node)
 {
     for (uint32_t i = 0; i < shape->edge_count; i++) {
         struct edge *edge = &shape->edges[i];
+        const struct projection_shape *child = &projection->shapes[edge->child];
 
         key_words(edge->key, edge->size, edge->key + edge->size, &edge->head, &edge->tail);
-        choose_action(projection, edge);
+        edge->place =
+            child->edge_count + child->element_count == 0 ? child->place : PROJECTION_NONE;
         node->sizes |= size_bit(edge->size);
     }
 }
@@ -191,6 +181,7 @@ static void finish_node(struct projection *projection, struct projection_shape *
     *node = (struct projection_node){
         .elements = shape->elements, .element_count = shape->element_count, .place = shape->place};
     finish_edges(projection, shape, node);
+    node->is_inner = shape->edge_count > 0 && shape->place == PROJECTION_NONE;
     if (shape->edge_count > 0)
         make_guesses(projection, node);
     size = 1u << choose_table(shape, node);
@@ -226,5 +217,6 @@ void projection_seal(struct projection *projection)
     projection->nils = arena_calloc(arena, projection->place_count, sizeof *projection->nils);
     for (uint32_t i = 0; i < projection->place_count; i++)
         projection->values[i] = projection->nils[i] = projection_nil;
-    projection->hits = arena_calloc(arena, projection->place_count, sizeof *projection->hits);
+    projection->hits = arena_calloc(arena, projection->place_count + PROJECTION_PAIRS_FAST,
+                                    sizeof *projection->hits);
 }

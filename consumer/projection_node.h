@@ -14,11 +14,14 @@
 #define PROJECTION_NONE   UINT32_MAX
 #define PROJECTION_UNUSED 0u /* the place of all that nobody wants */
 
+/* Pairs of a message that may be walked without looking whether a place is in `hits` already, which has room for it. */
+#define PROJECTION_PAIRS_FAST 1024u
+
 /* What to do with the value behind a key. */
 enum action {
-    ACTION_NOTE,     /* target: its place, PROJECTION_UNUSED where nobody wants it */
-    ACTION_LIST,     /* target: its place, which is listed */
-    ACTION_ENTER,    /* target: its node, which has something below */
+    ACTION_NOTE,     /* note where it is at its place, PROJECTION_UNUSED where nobody wants it */
+    ACTION_LIST,     /* likewise, and list the place */
+    ACTION_ENTER,    /* there is something below */
     ACTION_LONG = 4, /* added to one of these: a guess of more than 16 bytes */
 };
 
@@ -28,9 +31,8 @@ struct edge {
     const char *key;
     uint32_t size; /* of the key; of a free entry UINT32_MAX, which no key has */
     uint32_t child;
-    uint32_t next; /* entry that this one could not be told apart from by the table, or NONE */
-    uint32_t target;
-    enum action action;
+    uint32_t next;  /* entry that this one could not be told apart from by the table, or NONE */
+    uint32_t place; /* of a child with nothing below; else NONE, and the child is entered */
 };
 
 struct element {
@@ -50,8 +52,8 @@ struct guess {
         const char **value; /* what is found goes here: an element of `values` */
         uint64_t node;      /* ACTION_ENTER */
     };
-    uint8_t size; /* of mark and key */
-    uint8_t action;
+    uint8_t size;                   /* of mark and key */
+    uint8_t action;                 /* enum action */
     char rest[GUESS_SIZE_MAX - 16]; /* bytes behind the first 16 */
 };
 static_assert(sizeof(struct guess) == 64, "one cache line");
@@ -71,6 +73,7 @@ struct projection_node {
     uint32_t element_count;
     uint32_t place; /* or NONE */
     uint8_t shift;  /* 64 - bits */
+    bool is_inner;  /* it has keys, and no place */
 };
 
 /* As built. */

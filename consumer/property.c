@@ -1,6 +1,6 @@
 #include "consumer/property.h"
 
-bool property_bad_text(struct value *out)
+static bool bad_text(struct value *out)
 {
     static const char message[] = "text is not valid UTF-8";
 
@@ -8,28 +8,34 @@ bool property_bad_text(struct value *out)
     return false;
 }
 
-bool property_read_id_slow(const char *value, struct arena *arena, struct value *out)
+static bool read_id(const char *value, struct arena *arena, struct value *out)
 {
     struct slice id;
 
+    *out = (struct value){.kind = VALUE_ABSENT};
     switch (wire_read_id(value, arena, &id)) {
     case WIRE_GOOD:
         *out = value_string(id);
         return true;
     case WIRE_BAD_TEXT:
-        return property_bad_text(out);
+        return bad_text(out);
     case WIRE_ABSENT:
     case WIRE_BAD:
         break;
     }
-    *out = (struct value){.kind = VALUE_ABSENT};
     return true;
 }
 
 bool property_read(const char *value, const char *end, struct property_kind kind,
                    struct arena *arena, struct value *out)
 {
-    return property_read_inline(value, end, kind, arena, out);
+    if (kind.is_id)
+        return read_id(value, arena, out);
+    if (!wire_read_value(value, end, kind.raw, out))
+        return bad_text(out);
+    if (kind.raw == VALUE_RAW_PRODUCTS && out->kind == VALUE_MAP)
+        out->aux = VALUE_RAW_PLAIN;
+    return true;
 }
 
 static char *append(char *at, struct slice text)
@@ -49,7 +55,7 @@ struct value property_compose(const struct wire_source *source, const char *cons
     for (uint32_t i = 0; i < source->path_count; i++) {
         struct value part;
 
-        (void)property_read_id_slow(parts[i], arena, &part);
+        (void)read_id(parts[i], arena, &part);
         if (part.kind != VALUE_STRING)
             return part;
         texts[i] = value_text(part);

@@ -198,6 +198,10 @@ static void load_type_value(struct loader *loader, const struct yaml_node *key,
         diag_error(loader->diag, key->at, "at most %d types", SCHEMA_TYPES_MAX);
         return;
     }
+    if (key->text.size == 0) {
+        diag_error(loader->diag, key->at, "a type is a text of at least one byte");
+        return;
+    }
     type = &schema->types[schema->type_count++];
     type->value = copy(loader, key->text);
     if (!expect_kind(loader, node, YAML_MAPPING, "a map with `name` and perhaps `properties`"))

@@ -68,17 +68,18 @@ static bool valid_texts(struct slice value)
     return true;
 }
 
-bool wire_read_value_slow(const char *value, const char *end, enum value_raw raw, struct value *out)
+bool wire_read_value(const char *value, const char *end, enum value_raw raw, struct value *out)
 {
     struct mp mp = {value, end};
-    struct slice exact;
+    struct slice exact, text;
 
-    if (wire_mark(value) == WIRE_NIL) {
-        *out = value_null();
-        return true;
+    if (wire_text(value, &text)) {
+        *out = value_string(text);
+        return wire_valid_text(text);
     }
-    if (!mp_value(&mp, &exact)) {
-        *out = (struct value){.kind = VALUE_ABSENT};
+    /* A nil of the projection is not between `value` and `end`. */
+    if (wire_mark(value) == WIRE_NIL || !mp_value(&mp, &exact)) {
+        *out = value_null();
         return true;
     }
     *out = value_of_msgpack(exact, raw);

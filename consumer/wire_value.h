@@ -24,7 +24,8 @@ enum wire_status {
     WIRE_BAD_TEXT, /* invalid UTF-8 */
 };
 
-#define WIRE_NIL 0xC0u
+#define WIRE_NIL    0xC0u
+#define WIRE_DOUBLE 0xCBu
 
 static inline uint64_t wire_load_8(const char *at)
 {
@@ -85,8 +86,8 @@ static inline bool wire_is_empty(const char *value)
            (mark >= 0xD9 && mark <= 0xDB && wire_text(value, &text) && text.size == 0);
 }
 
-/* utf8_valid(), quick where all is ASCII. The first and last words overlap, so that no size needs a loop over bytes. */
-static inline bool wire_valid_text(struct slice text)
+/* The first and last words overlap, so that no size needs a loop over bytes. */
+static inline bool wire_is_ascii(struct slice text)
 {
     const uint64_t high = UINT64_C(0x8080808080808080);
     const char *at = text.data;
@@ -102,7 +103,17 @@ static inline bool wire_valid_text(struct slice text)
         for (size_t i = 0; i < text.size; i++)
             seen |= (unsigned char)at[i];
     }
-    return (seen & high) == 0 || utf8_valid(text);
+    return (seen & high) == 0;
+}
+
+static inline bool wire_valid_text(struct slice text)
+{
+    return wire_is_ascii(text) || utf8_valid(text);
+}
+
+static inline struct value wire_double(const char *value)
+{
+    return (struct value){.kind = VALUE_DOUBLE, .u = __builtin_bswap64(wire_load_8(value + 1))};
 }
 
 /* wire_read_id() of what is no text of 1 to 255 bytes. */
@@ -123,34 +134,10 @@ static inline enum wire_status wire_read_id(const char *value, struct arena *are
     return wire_valid_text(*id) ? WIRE_GOOD : WIRE_BAD_TEXT;
 }
 
-/* wire_read_value() of what is neither a short text, a small integer nor a double. */
-bool wire_read_value_slow(const char *value, const char *end, enum value_raw raw,
-                          struct value *out);
-
 /*
  * The value as rules see it; containers stay msgpack, named by `raw`. False where it holds a text that is not valid.
  */
-static inline bool wire_read_value(const char *value, const char *end, enum value_raw raw,
-                                   struct value *out)
-{
-    unsigned mark = wire_mark(value);
-
-    if ((mark & 0xE0) == 0xA0) {
-        struct slice text = {value + 1, mark & 0x1F};
-
-        *out = value_string(text);
-        return wire_valid_text(text);
-    }
-    if (mark < 0x80) {
-        *out = value_int((int64_t)mark);
-        return true;
-    }
-    if (mark == 0xCB) {
-        *out = (struct value){.kind = VALUE_DOUBLE, .u = __builtin_bswap64(wire_load_8(value + 1))};
-        return true;
-    }
-    return wire_read_value_slow(value, end, raw, out);
-}
+bool wire_read_value(const char *value, const char *end, enum value_raw raw, struct value *out);
 
 /* The day of the last time that was read: most events are of one. Zeroed at first. */
 struct wire_day {
@@ -165,9 +152,9 @@ static inline bool wire_clock(uint64_t word, int64_t *seconds)
     uint64_t digits = word ^ UINT64_C(0x30303A30303A3030);  /* digits become their values, `:` 0 */
     uint64_t above = digits + UINT64_C(0x76767F76767F7676); /* bit 7: more than 9, or than 0 */
     uint64_t pairs = digits * 10 + (digits >> 8);           /* bytes 0, 3 and 6 */
-    unsigned hour = pairs & 0xFF, minute = pairs >> 24 & 0xFF, second = pairs >> 48 & 0xFF;
+    int64_t hour = pairs & 0xFF, minute = pairs >> 24 & 0xFF, second = pairs >> 48 & 0xFF;
 
-    *seconds = (int64_t)(hour * 3600 + minute * 60 + second);
+    *seconds = hour * 3600 + minute * 60 + second;
     return ((digits | above) & UINT64_C(0x8080808080808080)) == 0 && hour <= 23 && minute <= 59 &&
            second <= 59;
 }

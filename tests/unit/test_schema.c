@@ -259,6 +259,8 @@ static const struct error_row error_rows[] = {
      "5:34: `name` is missing\n5:36: must be name or properties\n"},
     {GOOD "type: { path: kind, values: { a: { name: Page Viewed } } }\n",
      "5:42: a canonical name is written in snake_case: `page_viewed`"},
+    {GOOD "type: { path: kind, values: { '': { name: a } } }\n",
+     "5:31: a type is a text of at least"},
     {GOOD "fields: [a]\n", "5:9: must be a map of property names to paths"},
     {GOOD "fields: { productId: a }\n", "5:11: a canonical name is written in snake_case: "
                                         "`product_id`"},
