@@ -353,6 +353,28 @@ static void test_a_schema_is_what_its_source_says(void **state)
     diag_fini(&diag);
 }
 
+/* The file that the documentation shows. */
+static void test_the_documented_schema_loads(void **state)
+{
+    FILE *file = fopen(STAGECOACH_SOURCE_DIR "/docs/wire-formats.md", "r");
+    static char text[1 << 16];
+    char *begin, *end, *mistakes;
+
+    (void)state;
+    assert_non_null(file);
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    fclose(file);
+    begin = strstr(text, "```yaml\n");
+    assert_non_null(begin);
+    begin += strlen("```yaml\n");
+    end = strstr(begin, "```");
+    assert_non_null(end);
+    *end = '\0';
+    mistakes = mistakes_of(begin);
+    assert_string_equal(mistakes, "");
+    free(mistakes);
+}
+
 static void test_a_file_that_is_not_there_is_an_error(void **state)
 {
     struct diag diag;
@@ -375,6 +397,7 @@ int main(void)
         cmocka_unit_test(test_mistakes_are_reported_where_they_stand),
         cmocka_unit_test(test_a_good_file_has_no_mistakes),
         cmocka_unit_test(test_a_schema_is_what_its_source_says),
+        cmocka_unit_test(test_the_documented_schema_loads),
         cmocka_unit_test(test_a_file_that_is_not_there_is_an_error),
     };
 
