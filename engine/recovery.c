@@ -586,6 +586,10 @@ enum err recovery_reach(struct worker *worker, struct lane *lane, int64_t offset
     lane->partition.next_offset = lane->c_offset;
     lane->partition.skew_ms = lane->target.skew_ms;
     lane->journal_applied = lane->journal_number;
+    /* What has been counted up to here was published long ago. */
+    atomic_fetch_add_explicit(&worker->counters.replayed, lane->partition.counters.events,
+                              memory_order_relaxed);
+    lane->partition.counters.signals = 0;
     lane->phase = LANE_LIVE;
     log_info("partition.live", "topic=%s partition=%d offset=%lld", lane->partition.id.topic,
              (int)lane->partition.id.partition, (long long)lane->c_offset);

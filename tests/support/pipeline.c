@@ -600,7 +600,7 @@ static bool is_stored(struct pipeline *pipeline, int partition, const char *meta
     return is;
 }
 
-/* In the midst of a replay offset and epoch may be the commit's, and moves of the watermark lack. */
+/* In the midst of a replay offset and epoch may be the commit's, and the watermark's moves lack. */
 static bool is_checkpointed(struct pipeline *pipeline, int partition)
 {
     char metadata[600];
