@@ -130,7 +130,7 @@ static void test_many_records_keep_their_order(void **state)
     char expected[1000] = "";
     settle_and_begin(fixture);
     for (int i = 0; i < 70; i++) {
-        char value[8];
+        char value[12];
         snprintf(value, sizeof(value), "%d", i);
         assert_int_equal(produce(fixture, "", value), ERR_NONE);
         size_t size = strlen(expected);
