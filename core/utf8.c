@@ -72,10 +72,28 @@ static size_t skip_ascii(struct slice text, size_t pos)
     return pos;
 }
 
+/* The same for sequences of three bytes: Thai, Chinese, Japanese and most other scripts are runs of these. */
+static size_t skip_threes(struct slice text, size_t pos)
+{
+    while (text.size - pos >= 3) {
+        const unsigned char *b = (const unsigned char *)text.data + pos;
+        if ((b[0] & 0xF0) != 0xE0 || !is_continuation(b[1]) || !is_continuation(b[2]) ||
+            (b[0] == 0xE0 && b[1] < 0xA0) || (b[0] == 0xED && b[1] > 0x9F))
+            break;
+        pos += 3;
+    }
+    return pos;
+}
+
 bool utf8_valid(struct slice text)
 {
     size_t pos = skip_ascii(text, 0);
     while (pos < text.size) {
+        size_t threes = skip_threes(text, pos);
+        if (threes != pos) {
+            pos = skip_ascii(text, threes);
+            continue;
+        }
         size_t length = utf8_sequence(text.data + pos, text.size - pos);
         if (length == 0)
             return false;
