@@ -200,12 +200,24 @@ void publisher_start(struct publisher *publisher)
     publisher->has_thread = true;
 }
 
+/* Where it is stepped: what the thread would do at its end. */
+static void send_back(struct publisher *publisher)
+{
+    struct epoch *epoch;
+    while ((epoch = ring_pop(&publisher->todo, 0))) {
+        epoch->outcome = err_set(&epoch->info, ERR_FENCED, "discarded at the end");
+        CHECK(ring_push(&publisher->done, epoch));
+    }
+}
+
 void publisher_stop(struct publisher *publisher)
 {
     atomic_store(&publisher->stopping, true);
     ring_close(&publisher->todo);
     if (publisher->has_thread)
         pthread_join(publisher->thread, NULL);
+    else
+        send_back(publisher);
     publisher->has_thread = false;
 }
 
