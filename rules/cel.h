@@ -125,6 +125,9 @@ void cel_free(struct cel_program *program);
 
 enum cel_type cel_program_type(const struct cel_program *program);
 
+/* Does it read this slot of the host's? What is only passed to a function by reference is not read. */
+bool cel_program_loads(const struct cel_program *program, uint32_t slot);
+
 /* True where the whole program folded to a constant: its value. */
 bool cel_program_constant(const struct cel_program *program, struct value *value);
 

@@ -69,6 +69,14 @@ enum cel_type cel_program_type(const struct cel_program *program)
     return program->type;
 }
 
+bool cel_program_loads(const struct cel_program *program, uint32_t slot)
+{
+    for (uint32_t i = 0; i < program->load_count; i++)
+        if (program->loads[i].slot == slot)
+            return true;
+    return false;
+}
+
 bool cel_program_constant(const struct cel_program *program, struct value *value)
 {
     if (program->is_constant)

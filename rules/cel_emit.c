@@ -513,6 +513,7 @@ static struct cel_program *pack(const struct emitter *emitter)
     program->regex_count = emitter->regexes.count;
     program->constants = constants;
     program->loads = loads;
+    program->load_count = (uint32_t)emitter->loads.count;
     copy_texts(emitter, constants, loads, &free_bytes);
     program->stack_size = emitter->depth_max;
     program->loop_count = emitter->loop_count;

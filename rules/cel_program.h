@@ -75,6 +75,7 @@ struct cel_program {
     const struct cel_instruction *code;
     const struct value *constants;
     const struct cel_slot *loads;
+    uint32_t load_count;
     const struct cel_call *calls;
     struct cel_regex *const *regexes; /* owned */
     uint32_t regex_count;

@@ -70,7 +70,6 @@ static bool bind_event(struct loader *loader, const struct slice *segments, uint
     struct rules *rules = loader->rules;
     if (count == 1) {
         machine_want_items(rules);
-        rules->slot_properties = machine_want_path(rules, EVENT_ROOT_PROPERTIES, NULL, 0);
         return bind(binding, SLOT_NUMBER(SLOT_EVENT, 0), 1, CEL_MAP);
     }
     if (slice_is(segments[1], "properties"))

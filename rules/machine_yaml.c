@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/datetime.h"
+#include "rules/step.h"
 
 const char *load_kind(const struct yaml_node *node)
 {
@@ -188,6 +189,10 @@ struct expression load_expression(struct loader *loader, const struct yaml_node 
     if (!program)
         return none;
     keep_program(loader->rules, program);
+    /* Not for product_ids(event) and new_order(event): the decoder checks all text of a map that is wanted whole. */
+    if (cel_program_loads(program, SLOT_NUMBER(SLOT_EVENT, 0)))
+        loader->rules->slot_properties =
+            machine_want_path(loader->rules, EVENT_ROOT_PROPERTIES, NULL, 0);
     load_check_calls(loader, node);
     return (struct expression){program, load_place(loader, node->at), node->text, node->at};
 }
