@@ -11,7 +11,10 @@
 #include "core/hash.h"
 #include "core/mp.h"
 
-#define RARE       __attribute__((noinline)) /* keeps what is rare out of the usual way */
+/* The way of the usual event is one function, and what is rare is kept out of it: 5 % of stagecoach-bench decode. */
+#define INLINE inline __attribute__((always_inline))
+#define RARE   __attribute__((noinline))
+
 #define RANK_NONE  UINT8_MAX
 #define RANK_EMPTY 128 /* added to that of a value that is null or '' */
 
@@ -145,7 +148,7 @@ static RARE void search_customer(struct reading *reading)
     fail_absent(reading, EVENT_DEAD_MISSING_CUSTOMER, paths, wanted);
 }
 
-static inline void read_customer(struct reading *reading)
+static INLINE void read_customer(struct reading *reading)
 {
     struct slice *customer = &reading->event->customer;
 
@@ -188,7 +191,7 @@ static RARE void search_name(struct reading *reading)
     fail_absent(reading, EVENT_DEAD_MISSING_EVENT, paths, wanted);
 }
 
-static inline void read_name(struct reading *reading)
+static INLINE void read_name(struct reading *reading)
 {
     const struct decoder *decoder = reading->decoder;
     struct event *event = reading->event;
@@ -243,7 +246,7 @@ static RARE void search_time(struct reading *reading, int64_t record_time_ms)
         fail_absent(reading, EVENT_DEAD_BAD_TIME, &schema->time, wanted);
 }
 
-static inline void read_time(struct reading *reading, int64_t record_time_ms)
+static INLINE void read_time(struct reading *reading, int64_t record_time_ms)
 {
     const struct decoder *decoder = reading->decoder;
     struct slice text;
@@ -254,7 +257,7 @@ static inline void read_time(struct reading *reading, int64_t record_time_ms)
 }
 
 /* What is neither text nor an integer is no id. */
-static inline void read_event_id(struct reading *reading)
+static INLINE void read_event_id(struct reading *reading)
 {
     const struct plan_values *values = &reading->decoder->plan.id;
     struct event *event = reading->event;
@@ -352,7 +355,7 @@ static inline bool take_quickly(struct value *slot, bool is_id, const char *byte
 }
 
 /* All that the walk of a level found. False where there is a text that is not valid. */
-static bool take_level(struct reading *reading, enum plan_level level, uint32_t types)
+static INLINE bool take_level(struct reading *reading, enum plan_level level, uint32_t types)
 {
     const struct projection *projection = &reading->decoder->plan.projections[level];
     const struct plan_uses *uses = &reading->decoder->plan.uses[level];
@@ -374,7 +377,12 @@ static bool take_level(struct reading *reading, enum plan_level level, uint32_t 
     return good;
 }
 
-static bool take_composed(struct reading *reading, uint32_t types)
+static RARE bool take_events_level(struct reading *reading, uint32_t types)
+{
+    return take_level(reading, PLAN_EVENT, types);
+}
+
+static RARE bool take_composed(struct reading *reading, uint32_t types)
 {
     const struct plan *plan = &reading->decoder->plan;
     bool good = true;
@@ -400,7 +408,7 @@ static bool take_composed(struct reading *reading, uint32_t types)
 }
 
 /* Slots for whole maps. */
-static bool take_roots(struct reading *reading, uint32_t types)
+static RARE bool take_roots(struct reading *reading, uint32_t types)
 {
     const struct plan *plan = &reading->decoder->plan;
     bool good = true;
@@ -429,7 +437,7 @@ static RARE void check_texts(struct reading *reading)
             fail_text(reading, SLICE("a text that a machine reads"));
 }
 
-static void read_slots(struct reading *reading)
+static INLINE void read_slots(struct reading *reading)
 {
     const struct decoder *decoder = reading->decoder;
     const struct plan *plan = &decoder->plan;
@@ -441,7 +449,7 @@ static void read_slots(struct reading *reading)
         decoder->ranks[i] = RANK_NONE;
     good = take_level(reading, PLAN_MESSAGE, types);
     if (decoder->schema->has_events)
-        good &= take_level(reading, PLAN_EVENT, types);
+        good &= take_events_level(reading, types);
     if (plan->composed_count > 0)
         good &= take_composed(reading, types);
     if (plan->root_count + plan->whole_slot_count > 0)
@@ -452,7 +460,7 @@ static void read_slots(struct reading *reading)
 
 /* ---- events and messages ---- */
 
-static void read_event(struct reading *reading, struct slice message, int64_t record_time_ms)
+static INLINE void read_event(struct reading *reading, struct slice message, int64_t record_time_ms)
 {
     struct event *event = reading->event;
 
