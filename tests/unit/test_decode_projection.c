@@ -173,7 +173,9 @@ static void test_keys_that_only_differ_in_the_middle(void **state)
     (void)state;
     projection_init(&projection);
     for (int i = 0; i < COUNT; i++) {
-        snprintf(texts[i], sizeof texts[i], "beginning%c%cand_the_end", 'a' + i % 26, 'a' + i / 26);
+        snprintf(texts[i], sizeof texts[i],
+                 i % 2 == 0 ? "beginning%c%cand_the_end" : "begin_the_key_of_%c%c_the_end",
+                 'a' + i % 26, 'a' + i / 26);
         places[i] = place_of(&projection, PROJECTION_ROOT, texts[i]);
     }
     projection_seal(&projection);
