@@ -22,7 +22,9 @@ format:
 	@git ls-files --cached --others --exclude-standard '*.c' '*.h' | xargs -r clang-format -i
 
 bench: all
-	@build/release/bin/stagecoach-bench
+	@build/release/bin/stagecoach-bench decode
+	@build/release/bin/stagecoach-bench rules
+	@build/release/bin/stagecoach-bench kafka
 
 # The targets are build/fuzz/bin/fuzz_NAME; each takes libFuzzer's options.
 fuzz:
