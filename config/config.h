@@ -79,7 +79,7 @@ struct config {
     int64_t max_bytes;
 
     const char *instance;
-    bool watch;   /* false: refused otherwise, not in this version */
+    bool watch;   /* look at the files of the rules once a second */
     int delivery; /* 0, exactly_once: refused otherwise */
     int64_t commit_interval_ms;
     int64_t checkpoint_interval_ms; /* >= commit_interval_ms */
