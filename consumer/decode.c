@@ -4,16 +4,13 @@
 #include <strings.h>
 
 #include "consumer/decode_plan.h"
+#include "consumer/hint.h"
 #include "consumer/name_cache.h"
 #include "consumer/wire_problem.h"
 #include "consumer/wire_value.h"
 #include "core/check.h"
 #include "core/hash.h"
 #include "core/mp.h"
-
-/* The way of the usual event is one function, and what is rare is kept out of it: 5 % of stagecoach-bench decode. */
-#define INLINE inline __attribute__((always_inline))
-#define RARE   __attribute__((noinline))
 
 #define RANK_NONE  UINT8_MAX
 #define RANK_EMPTY 128 /* added to that of a value that is null or '' */
@@ -152,8 +149,8 @@ static INLINE void read_customer(struct reading *reading)
 {
     struct slice *customer = &reading->event->customer;
 
-    if (!wire_short_text(*reading->decoder->plan.customer.first, customer) ||
-        !wire_valid_text(*customer))
+    if (UNLIKELY(!wire_short_text(*reading->decoder->plan.customer.first, customer) ||
+                 !wire_is_ascii(*customer)))
         search_customer(reading);
 }
 
@@ -198,22 +195,22 @@ static INLINE void read_name(struct reading *reading)
     const struct name_entry *entry = NULL;
     struct slice text;
 
-    if (wire_text(*decoder->plan.type, &text) && text.size > 0 &&
-        (decoder->type_letters & letter_bit(text.data[0])) != 0)
+    if (UNLIKELY(wire_text(*decoder->plan.type, &text) && text.size > 0 &&
+                 (decoder->type_letters & letter_bit(text.data[0])) != 0))
         reading->type = find_type(decoder->schema, text);
-    if (reading->type != NULL) {
+    if (UNLIKELY(reading->type != NULL)) {
         event->name = reading->type->name;
         event->name_id = decoder->type_name_ids[reading->type - decoder->schema->types];
         return;
     }
-    if (wire_short_text(*decoder->plan.name.first, &text))
+    if (LIKELY(wire_short_text(*decoder->plan.name.first, &text)))
         entry = name_cache_peek(&decoder->names, text);
-    if (entry != NULL) {
-        event->name = entry->name;
-        event->name_id = entry->id;
-    } else {
+    if (UNLIKELY(entry == NULL)) {
         search_name(reading);
+        return;
     }
+    event->name = entry->name;
+    event->name_id = entry->id;
 }
 
 static RARE void search_time(struct reading *reading, int64_t record_time_ms)
@@ -251,30 +248,40 @@ static INLINE void read_time(struct reading *reading, int64_t record_time_ms)
     const struct decoder *decoder = reading->decoder;
     struct slice text;
 
-    if (!wire_short_text(*decoder->plan.time.first, &text) ||
-        !wire_usual_time(text, &decoder->day, &reading->event->time_ms))
+    if (UNLIKELY(!wire_short_text(*decoder->plan.time.first, &text) ||
+                 !wire_usual_time(text, &decoder->day, &reading->event->time_ms)))
         search_time(reading, record_time_ms);
 }
 
-/* What is neither text nor an integer is no id. */
-static INLINE void read_event_id(struct reading *reading)
+/* What is neither text nor an integer is no id, so the next place is looked at. */
+static RARE bool search_id(struct reading *reading)
 {
     const struct plan_values *values = &reading->decoder->plan.id;
-    struct event *event = reading->event;
-    enum wire_status status = WIRE_ABSENT;
-    uint32_t i;
 
-    for (i = 0; i < values->count && status != WIRE_GOOD && status != WIRE_BAD_TEXT; i++)
-        status = wire_read_id(*values->items[i], reading->arena, &event->id);
-    event->has_id = status == WIRE_GOOD;
-    if (event->has_id) {
-        event->id_hash = hash_bytes(event->id);
-        return;
+    for (uint32_t i = 0; i < values->count; i++) {
+        switch (wire_read_id(*values->items[i], reading->arena, &reading->event->id)) {
+        case WIRE_ABSENT:
+        case WIRE_BAD:
+            continue;
+        case WIRE_GOOD:
+            return true;
+        case WIRE_BAD_TEXT:
+            fail_text(reading, reading->decoder->schema->id.texts[i]);
+            return false;
+        }
     }
-    event->id = (struct slice){NULL, 0};
-    event->id_hash = 0;
-    if (status == WIRE_BAD_TEXT)
-        fail_text(reading, reading->decoder->schema->id.texts[i - 1]);
+    return false;
+}
+
+static INLINE void read_event_id(struct reading *reading)
+{
+    struct event *event = reading->event;
+    const char *value = *reading->decoder->plan.id.first;
+
+    event->has_id = LIKELY(wire_is_ascii_id(value, &event->id)) || search_id(reading);
+    if (UNLIKELY(!event->has_id))
+        event->id = (struct slice){NULL, 0};
+    event->id_hash = event->has_id ? hash_bytes(event->id) : 0;
 }
 
 /* ---- the slots ---- */
@@ -333,19 +340,17 @@ static RARE bool take_place(struct reading *reading, enum plan_level level, uint
     return good;
 }
 
-/* The same for what is usual: a short text of ASCII, a small integer or a double. False where it is none of them. */
+/* The same for what is usual: a short text of ASCII, a small integer or a double. False, and nothing done, for all else. */
 static inline bool take_quickly(struct value *slot, bool is_id, const char *bytes)
 {
     unsigned mark = wire_mark(bytes);
     struct slice text;
 
-    if (wire_short_text(bytes, &text)) {
+    if (wire_short_text(bytes, &text) && wire_is_ascii(text))
         *slot = value_string(text);
-        return wire_is_ascii(text);
-    }
-    if (is_id)
+    else if (is_id)
         return false;
-    if (mark < 0x80)
+    else if (mark < 0x80)
         *slot = value_int((int64_t)mark);
     else if (mark == WIRE_DOUBLE)
         *slot = wire_double(bytes);
@@ -368,8 +373,8 @@ static INLINE bool take_level(struct reading *reading, enum plan_level level, ui
         uint32_t place = (uint32_t)(projection->hits[i] - projection->values);
         const struct plan_quick *quick = &uses->quick[place];
 
-        if ((quick->types & types) != 0 &&
-            take_quickly(&reading->slots[quick->slot], quick->is_id, *projection->hits[i]))
+        if (LIKELY((quick->types & types) != 0 &&
+                   take_quickly(&reading->slots[quick->slot], quick->is_id, *projection->hits[i])))
             ranks[quick->contest] = quick->rank;
         else
             good &= take_place(reading, level, place, types);
@@ -448,13 +453,13 @@ static INLINE void read_slots(struct reading *reading)
     for (uint32_t i = 0; i < plan->contest_count; i++)
         decoder->ranks[i] = RANK_NONE;
     good = take_level(reading, PLAN_MESSAGE, types);
-    if (decoder->schema->has_events)
+    if (UNLIKELY(decoder->schema->has_events))
         good &= take_events_level(reading, types);
-    if (plan->composed_count > 0)
+    if (UNLIKELY(plan->composed_count > 0))
         good &= take_composed(reading, types);
-    if (plan->root_count + plan->whole_slot_count > 0)
+    if (UNLIKELY(plan->root_count + plan->whole_slot_count > 0))
         good &= take_roots(reading, types);
-    if (!good)
+    if (UNLIKELY(!good))
         check_texts(reading);
 }
 
@@ -499,7 +504,7 @@ static void decode_single(struct decoder *decoder, struct slice message, int64_t
 
     reading.event = new_events(decoder, arena, 1, &reading.slots);
     read_event(&reading, message, record_time_ms);
-    if (reading.dead != EVENT_DEAD_NONE)
+    if (UNLIKELY(reading.dead != EVENT_DEAD_NONE))
         set_dead(decoded, reading.dead, reading.detail);
     else
         *decoded = (struct decoded){.events = reading.event, .count = 1};
@@ -532,8 +537,9 @@ static bool open_events(const struct decoder *decoder, struct slice message, str
     return true;
 }
 
-static void decode_several(struct decoder *decoder, struct slice message, int64_t record_time_ms,
-                           struct arena *arena, struct decoded *decoded)
+static RARE void decode_several(struct decoder *decoder, struct slice message,
+                                int64_t record_time_ms, struct arena *arena,
+                                struct decoded *decoded)
 {
     struct reading reading = {
         .decoder = decoder, .arena = arena, .end = message.data + message.size};
@@ -566,22 +572,22 @@ static void decode_several(struct decoder *decoder, struct slice message, int64_
     *decoded = (struct decoded){.events = events, .count = count};
 }
 
-void decode_message(struct decoder *decoder, struct slice message, int64_t record_time_ms,
-                    struct arena *arena, struct decoded *decoded)
+ALIGNED void decode_message(struct decoder *decoder, struct slice message, int64_t record_time_ms,
+                            struct arena *arena, struct decoded *decoded)
 {
     struct projection *projection = &decoder->plan.projections[PLAN_MESSAGE];
 
-    if (message.size == 0) {
+    if (UNLIKELY(message.size == 0)) {
         set_dead(decoded, EVENT_DEAD_EMPTY, "the message has no value");
         return;
     }
-    if (message.size > DECODE_MESSAGE_SIZE_MAX) {
+    if (UNLIKELY(message.size > DECODE_MESSAGE_SIZE_MAX)) {
         set_dead(decoded, EVENT_DEAD_BAD_MSGPACK, "larger than 1 MiB");
         return;
     }
-    if (!projection_walk(projection, message, MP_DEPTH_MAX))
+    if (UNLIKELY(!projection_walk(projection, message, MP_DEPTH_MAX)))
         set_dead(decoded, EVENT_DEAD_BAD_MSGPACK, wire_problem(message, arena));
-    else if (decoder->schema->has_events)
+    else if (UNLIKELY(decoder->schema->has_events))
         decode_several(decoder, message, record_time_ms, arena, decoded);
     else
         decode_single(decoder, message, record_time_ms, arena, decoded);

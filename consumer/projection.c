@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "consumer/hint.h"
 #include "consumer/projection_node.h"
 #include "core/check.h"
 #include "core/mp.h"
@@ -37,7 +38,7 @@ static inline const char *bytes_at(uintptr_t pos)
 }
 
 /* Of values whose first byte does not say it all. */
-static __attribute__((noinline)) uintptr_t skip_long(uintptr_t pos, uintptr_t end, int depth)
+static RARE uintptr_t skip_long(uintptr_t pos, uintptr_t end, int depth)
 {
     struct mp mp = {bytes_at(pos), bytes_at(end)};
 
@@ -51,10 +52,10 @@ static inline uintptr_t skip_value(uintptr_t pos, uintptr_t end, int depth)
     size_t size;
 
     /* Most are short texts. The walk can't go on before it knows their size, and the table takes longer to tell. */
-    if (mark - 0xA0u < 32)
+    if (LIKELY(mark - 0xA0u < 32))
         return pos + 1 + (mark - 0xA0u);
     size = value_sizes[mark];
-    if (size > 0)
+    if (LIKELY(size > 0))
         return pos + size;
     if (mark == 0xD9 && pos + 1 < end) /* str 8: what is longer than 31 bytes mostly is one */
         return pos + 2 + (unsigned char)*bytes_at(pos + 1);
@@ -206,9 +207,8 @@ struct cursor {
 };
 
 /* One pair, whatever it is. */
-static __attribute__((noinline)) struct cursor walk_pair(struct projection *projection,
-                                                         struct projection_node *node,
-                                                         struct cursor cursor, int depth)
+static RARE struct cursor walk_pair(struct projection *projection, struct projection_node *node,
+                                    struct cursor cursor, int depth)
 {
     const char *at = bytes_at(cursor.pos);
     struct guess *guess = *cursor.follower;
@@ -246,24 +246,24 @@ static uintptr_t walk_pairs_slowly(struct projection *projection, struct project
  * The same. Most keys are as guessed, and there is nothing to do but to note where the value is; that is done here. What a
  * key that comes twice finds is listed twice, for which there is room.
  */
-static uintptr_t walk_pairs(struct projection *projection, struct projection_node *node,
-                            uintptr_t pos, uint32_t count, int depth)
+static ALIGNED uintptr_t walk_pairs(struct projection *projection, struct projection_node *node,
+                                    uintptr_t pos, uint32_t count, int depth)
 {
     struct cursor cursor = {pos, &node->first};
     uintptr_t end = projection->end;
     uintptr_t guess_end = end > 16 ? end - 16 : 0;
 
-    if (count > PROJECTION_PAIRS_FAST - projection->fast_pairs)
+    if (UNLIKELY(count > PROJECTION_PAIRS_FAST - projection->fast_pairs))
         return walk_pairs_slowly(projection, node, pos, count, depth);
     projection->fast_pairs += count;
     for (; count > 0; count--) {
         struct guess *guess = *cursor.follower;
 
-        if (cursor.pos >= guess_end || !guess_begins(guess, bytes_at(cursor.pos))) {
+        if (UNLIKELY(cursor.pos >= guess_end || !guess_begins(guess, bytes_at(cursor.pos)))) {
             cursor = walk_pair(projection, node, cursor, depth);
             continue;
         }
-        if (guess->action != ACTION_NOTE) {
+        if (UNLIKELY(guess->action != ACTION_NOTE)) {
             if (guess->action == ACTION_ENTER) {
                 cursor.pos =
                     walk_value(projection, (uint32_t)guess->node, cursor.pos + guess->size, depth);
@@ -303,8 +303,7 @@ static uintptr_t walk_elements(struct projection *projection, const struct proje
 }
 
 /* Any value of a node that may have something below. `depth`: levels that it may have. */
-static __attribute__((noinline)) uintptr_t walk_any(struct projection *projection, uint32_t at,
-                                                    uintptr_t pos, int depth)
+static RARE uintptr_t walk_any(struct projection *projection, uint32_t at, uintptr_t pos, int depth)
 {
     struct projection_node *node = &projection->nodes[at];
     struct mp mp = {bytes_at(pos), bytes_at(projection->end)};
@@ -326,18 +325,20 @@ static __attribute__((noinline)) uintptr_t walk_any(struct projection *projectio
 }
 
 /* The same, quick where it is what it mostly is: a map of up to 15 pairs that only matters for what is in it. */
-static uintptr_t walk_value(struct projection *projection, uint32_t at, uintptr_t pos, int depth)
+static ALIGNED uintptr_t walk_value(struct projection *projection, uint32_t at, uintptr_t pos,
+                                    int depth)
 {
     struct projection_node *node = &projection->nodes[at];
     unsigned count = (unsigned char)*bytes_at(pos) - 0x80u;
 
-    if (count > 15 || depth <= 0 || !node->is_inner || node->seen == projection->walk_number)
+    if (UNLIKELY(count > 15 || depth <= 0 || !node->is_inner ||
+                 node->seen == projection->walk_number))
         return walk_any(projection, at, pos, depth);
     node->seen = projection->walk_number;
     return walk_pairs(projection, node, pos + 1, count, depth - 1);
 }
 
-bool projection_walk(struct projection *projection, struct slice map, int depth_max)
+ALIGNED bool projection_walk(struct projection *projection, struct slice map, int depth_max)
 {
     unsigned mark = map.size > 0 ? (unsigned char)map.data[0] : 0;
 

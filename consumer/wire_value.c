@@ -37,7 +37,7 @@ bool wire_text_slow(const char *value, struct slice *text)
     return true;
 }
 
-enum wire_status wire_read_id_slow(const char *value, struct arena *arena, struct slice *id)
+enum wire_status wire_read_id(const char *value, struct arena *arena, struct slice *id)
 {
     struct mp_token token;
     char *digits;

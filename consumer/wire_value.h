@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "consumer/hint.h"
 #include "consumer/schema_data.h"
 #include "core/arena.h"
 #include "core/slice.h"
@@ -108,7 +109,7 @@ static inline bool wire_is_ascii(struct slice text)
 
 static inline bool wire_valid_text(struct slice text)
 {
-    return wire_is_ascii(text) || utf8_valid(text);
+    return LIKELY(wire_is_ascii(text)) || utf8_valid(text);
 }
 
 static inline struct value wire_double(const char *value)
@@ -116,12 +117,11 @@ static inline struct value wire_double(const char *value)
     return (struct value){.kind = VALUE_DOUBLE, .u = __builtin_bswap64(wire_load_8(value + 1))};
 }
 
-/* wire_read_id() of what is no text of 1 to 255 bytes. */
-enum wire_status wire_read_id_slow(const char *value, struct arena *arena, struct slice *id);
-
 /* Text, or an integer in decimal (in the arena); anything else is bad. */
-static inline enum wire_status wire_read_id(const char *value, struct arena *arena,
-                                            struct slice *id)
+enum wire_status wire_read_id(const char *value, struct arena *arena, struct slice *id);
+
+/* True of an id that is a text of 1 to 255 bytes of ASCII. False says nothing. */
+static inline bool wire_is_ascii_id(const char *value, struct slice *id)
 {
     unsigned mark = wire_mark(value);
 
@@ -130,8 +130,8 @@ static inline enum wire_status wire_read_id(const char *value, struct arena *are
     else if (mark == 0xD9 && value[1] != 0)
         *id = (struct slice){value + 2, (unsigned char)value[1]};
     else
-        return wire_read_id_slow(value, arena, id);
-    return wire_valid_text(*id) ? WIRE_GOOD : WIRE_BAD_TEXT;
+        return false;
+    return wire_is_ascii(*id);
 }
 
 /*

@@ -550,6 +550,9 @@ static const struct text_row property_text_rows[] = {
     {"{" OTHER ", " P("'products': [{'#x a1 ff': 1}]") "}", "!bad_msgpack"},
     {"{" OTHER ", " P("'a': {'b': {'c': '#x a1 ff'}}") "}", "!bad_msgpack"},
     {"{'context': {'ip': '#x a1 ff'}, " OTHER ", 'event': 'x'}", "!bad_msgpack"},
+    {"{" OTHER ", 'event': 'x', 'context': {'timezone': 'a', 'timezone#2': '#x a1 ff'}}",
+     "!bad_msgpack"},
+    {"{" OTHER ", " P("'value': 1, 'value#2': '#x a1 ff'") "}", "!bad_msgpack"},
     /* Only where it is used. */
     {"{" OTHER ", " P("'value': 1, 'total': '#x a1 ff'") "}", "x"},
     {"{" OTHER ", " P("'total': '#x a1 ff', 'value': 1") "}", "x"},
