@@ -71,7 +71,7 @@ static void busy_reset(struct partition *partition)
     partition->busy_count = 0;
 }
 
-/* ---- customers that have fired enough: out of the heap until the sweep is over ---- */
+/* ---- customers that have fired enough: out of the timers until the sweep is over ---- */
 
 static void leave(struct partition *partition, struct customer *customer)
 {
@@ -119,11 +119,12 @@ static enum err fire(struct partition *partition, struct customer *customer, int
 }
 
 /*
- * The earliest entry of the heap is only a lower bound: an event may have moved the deadline since.
+ * The customer's entry is only a lower bound: an event may have moved the deadline since.
  */
-static enum err visit(struct partition *partition, int64_t until_ms, int64_t end_ms)
+static enum err visit(struct partition *partition, struct customer *customer, int64_t until_ms,
+                      int64_t end_ms)
 {
-    struct customer *customer = timers_pop(&partition->timers);
+    timers_remove(&partition->timers, customer);
     if (customer->deadline_ms > until_ms ||
         partition_exact_deadline(partition, customer) > until_ms) {
         timers_set(&partition->timers, customer, customer->deadline_ms);
@@ -154,7 +155,7 @@ static enum err fire_below(struct partition *partition, int64_t limit_ms, int64_
     int64_t second_ms = 0;
     const struct timers_entry *entry;
 
-    while ((entry = timers_peek(&partition->timers)) && entry->deadline_ms < limit_ms) {
+    while ((entry = timers_next(&partition->timers, limit_ms))) {
         int64_t of_ms = floor_second(entry->deadline_ms);
         enum err rc = ERR_NONE;
         if (first || of_ms > second_ms) {
@@ -165,7 +166,7 @@ static enum err fire_below(struct partition *partition, int64_t limit_ms, int64_
                 return rc;
             continue; /* an epoch may have ended: look again */
         }
-        rc = visit(partition, second_ms + SECOND_MS - 1, end_ms);
+        rc = visit(partition, entry->customer, second_ms + SECOND_MS - 1, end_ms);
         if (rc != ERR_NONE)
             return rc;
     }
@@ -238,9 +239,8 @@ enum err partition_finish(struct partition *partition, int64_t until_ms, struct 
     enum err rc = partition_sweep(partition, until_ms, info);
 
     /* What is left lies within the last second. */
-    while (rc == ERR_NONE && (entry = timers_peek(&partition->timers)) &&
-           entry->deadline_ms <= until_ms)
-        rc = visit(partition, until_ms, until_ms);
+    while (rc == ERR_NONE && (entry = timers_next(&partition->timers, until_ms + 1)))
+        rc = visit(partition, entry->customer, until_ms, until_ms);
     busy_reset(partition);
     return_left(partition);
     return rc;

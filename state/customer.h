@@ -76,7 +76,7 @@ struct customer {
     int64_t stored_deadline_ms; /* the score that Redis holds, CUSTOMER_NEVER: none */
     uint64_t checkpoint;        /* version of the checkpoint under way that holds it, 0: none */
     struct customer_history *history; /* owned; NULL: none */
-    uint32_t timer_index;             /* in the partition's timers, UINT32_MAX: in none */
+    uint32_t timer_index;             /* of its entry in the partition's timers, UINT32_MAX: none */
     uint8_t key_size;
     uint8_t flags;                      /* the table's and the engine's: enum customer_flag */
     struct customer_machine machines[]; /* then slots, timer words, key: customer_slots() ... */

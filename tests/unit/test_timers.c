@@ -36,6 +36,12 @@ static int close_timers(void **state)
     return 0;
 }
 
+/* The next entry of all, however far away. */
+static const struct timers_entry *first_entry(void)
+{
+    return timers_next(&timers, CUSTOMER_NEVER);
+}
+
 /* As the engine does after a step. */
 static void step(struct customer *customer, int64_t deadline_ms)
 {
@@ -53,14 +59,14 @@ static void test_they_pop_in_order(void **state)
     }
     int64_t last = INT64_MIN;
     for (int i = 0; i < CUSTOMERS; i++) {
-        int64_t next = timers_peek(&timers)->deadline_ms;
-        assert_true(next >= last);
-        last = next;
-        struct customer *customer = timers_pop(&timers);
+        const struct timers_entry *next = first_entry();
+        struct customer *customer = next->customer;
+        assert_true(next->deadline_ms >= last);
+        last = next->deadline_ms;
+        timers_remove(&timers, customer);
         assert_int_equal(customer->timer_index, CUSTOMER_NO_TIMER);
     }
-    assert_null(timers_pop(&timers));
-    assert_null(timers_peek(&timers));
+    assert_null(first_entry());
 }
 
 static void test_a_later_deadline_is_found_out_when_it_is_due(void **state)
@@ -69,9 +75,9 @@ static void test_a_later_deadline_is_found_out_when_it_is_due(void **state)
     step(customers[0], 100);
     step(customers[1], 150);
     step(customers[0], 200);
-    assert_int_equal(timers_peek(&timers)->deadline_ms, 100); /* the bound has not moved */
+    assert_int_equal(first_entry()->deadline_ms, 100); /* the bound has not moved */
     assert_null(timers_due(&timers, 150));
-    assert_int_equal(timers_peek(&timers)->deadline_ms, 150); /* put right on the way */
+    assert_int_equal(first_entry()->deadline_ms, 150); /* put right on the way */
     assert_ptr_equal(timers_due(&timers, 151), customers[1]);
     timers_remove(&timers, customers[1]);
     assert_null(timers_due(&timers, 200));
@@ -84,8 +90,8 @@ static void test_an_earlier_deadline_moves_at_once(void **state)
     step(customers[0], 100);
     step(customers[1], 50);
     step(customers[0], 10);
-    assert_ptr_equal(timers_peek(&timers)->customer, customers[0]);
-    assert_int_equal(timers_peek(&timers)->deadline_ms, 10);
+    assert_ptr_equal(first_entry()->customer, customers[0]);
+    assert_int_equal(first_entry()->deadline_ms, 10);
     assert_int_equal(timers.count, 2);
 }
 
@@ -108,9 +114,9 @@ static void test_set_moves_both_ways_and_takes_out(void **state)
     timers_set(&timers, customers[0], 100);
     timers_set(&timers, customers[1], 200);
     timers_set(&timers, customers[0], 300);
-    assert_ptr_equal(timers_peek(&timers)->customer, customers[1]);
+    assert_ptr_equal(first_entry()->customer, customers[1]);
     timers_set(&timers, customers[1], CUSTOMER_NEVER);
-    assert_ptr_equal(timers_peek(&timers)->customer, customers[0]);
+    assert_ptr_equal(first_entry()->customer, customers[0]);
     timers_remove(&timers, customers[1]); /* is in none */
     assert_int_equal(timers.count, 1);
 }
@@ -150,11 +156,66 @@ static void test_any_sequence_of_changes_equals_the_model(void **state)
         }
         assert_int_equal(timers.count, count);
         if (count)
-            assert_int_equal(timers_peek(&timers)->deadline_ms, earliest);
+            assert_int_equal(first_entry()->deadline_ms, earliest);
     }
     timers_clear(&timers);
     for (int k = 0; k < CUSTOMERS; k++)
         assert_int_equal(customers[k]->timer_index, CUSTOMER_NO_TIMER);
+}
+
+/* Deadlines of every size, also behind the present and before 1970, while time goes on in steps of every size. */
+static void test_whatever_the_distance_they_come_in_order_and_in_time(void **state)
+{
+    (void)state;
+    static const int64_t scales_ms[] = {1,
+                                        900,
+                                        60000,
+                                        3600000,
+                                        86400000,
+                                        8640000000,
+                                        864000000000,
+                                        86400000000000,
+                                        INT64_C(600000000000000)};
+    static const int64_t starts_ms[] = {-62135596800000, -5, 0, 1764288000000, 253402300000000};
+    uint32_t seed = 77;
+    for (size_t s = 0; s < sizeof starts_ms / sizeof *starts_ms; s++) {
+        int64_t now_ms = starts_ms[s], bound[CUSTOMERS] = {0};
+        bool in[CUSTOMERS] = {false};
+        for (int turn = 0; turn < 20000; turn++) {
+            seed = seed * 1664525u + 1013904223u;
+            int i = (int)(seed >> 9) % CUSTOMERS;
+            int64_t scale_ms = scales_ms[(seed >> 5) % (sizeof scales_ms / sizeof *scales_ms)];
+            seed = seed * 1664525u + 1013904223u;
+            int64_t far_ms = (int64_t)((double)(seed >> 8) / (1 << 24) * (double)scale_ms);
+            customers[i]->clock_ms = now_ms;
+            if (seed % 16 == 0) { /* time goes on: all that are due come, the earliest first */
+                now_ms += far_ms / 64;
+                const struct timers_entry *next;
+                int64_t last_ms = INT64_MIN;
+                while ((next = timers_next(&timers, now_ms))) {
+                    int k = 0;
+                    while (customers[k] != next->customer)
+                        k++;
+                    assert_true(in[k] && next->deadline_ms == bound[k]);
+                    assert_true(last_ms <= bound[k] && bound[k] < now_ms);
+                    last_ms = bound[k];
+                    in[k] = false;
+                    timers_remove(&timers, customers[k]);
+                }
+                for (int k = 0; k < CUSTOMERS; k++)
+                    assert_true(!in[k] || bound[k] >= now_ms);
+            } else if (seed % 16 == 1) {
+                timers_remove(&timers, customers[i]);
+                in[i] = false;
+            } else {
+                bound[i] = now_ms + (seed % 16 == 2 ? -far_ms / 1000 : far_ms);
+                in[i] = true;
+                timers_set(&timers, customers[i], bound[i]);
+            }
+        }
+        timers_clear(&timers);
+        assert_null(first_entry());
+    }
 }
 
 int main(void)
@@ -171,6 +232,8 @@ int main(void)
                                         close_timers),
         cmocka_unit_test_setup_teardown(test_any_sequence_of_changes_equals_the_model, open_timers,
                                         close_timers),
+        cmocka_unit_test_setup_teardown(test_whatever_the_distance_they_come_in_order_and_in_time,
+                                        open_timers, close_timers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
