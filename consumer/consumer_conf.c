@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "consumer/refill.h"
 #include "core/log.h"
 
 struct setting {
@@ -13,11 +14,7 @@ struct setting {
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static const struct setting own[] = {
-    /* librdkafka 2.0.2 looks again only after up to a second when its queue was full, so that more
-     * than a second of load has to lie in it. A worker that lags holds 0.7 GB a million. */
-    {"queued.min.messages", "600000"},
-    {"queued.max.messages.kbytes", "262144"},
-    {"fetch.message.max.bytes", "4194304"},
+    {"queued.min.messages", "600000"}, /* the bytes are what counts */
     /* One fetch is under way at a time to a broker: a partition that is resumed waits for the one
      * that waits for others. And the end of a partition is said when a fetch comes back. */
     {"fetch.wait.max.ms", "100"},
@@ -29,6 +26,19 @@ static const struct setting own[] = {
     {"retry.backoff.ms", "10"},
     {"socket.nagle.disable", "true"},
     {"log.connection.close", "false"}, /* brokers close idle connections */
+};
+
+/* Some 30,000 events, 40 ms of what a worker can do. A fetch brings compressed batches of up to `fetch.max.bytes`. */
+static const struct setting short_queue[] = {
+    {"queued.max.messages.kbytes", "8192"},
+    {"fetch.message.max.bytes", "524288"},
+    {"fetch.max.bytes", "1048576"},
+};
+
+/* More than a second of load, after which librdkafka 2.0.2 looks again by itself. */
+static const struct setting long_queue[] = {
+    {"queued.max.messages.kbytes", "262144"},
+    {"fetch.message.max.bytes", "4194304"},
 };
 
 static const struct setting fixed[] = {
@@ -76,6 +86,15 @@ static enum err set(rd_kafka_conf_t *conf, const char *name, const char *value,
     if (rd_kafka_conf_set(conf, name, value, text, sizeof(text)) == RD_KAFKA_CONF_OK)
         return ERR_NONE;
     return err_set(info, ERR_CONFIG, "%s", text);
+}
+
+/* Of librdkafka 2.2 on; others have no such property. */
+static enum err set_queue_backoff(rd_kafka_conf_t *conf, struct errinfo *info)
+{
+    char text[256];
+    rd_kafka_conf_res_t set_it =
+        rd_kafka_conf_set(conf, "fetch.queue.backoff.ms", "5", text, sizeof(text));
+    return set_it == RD_KAFKA_CONF_INVALID ? err_set(info, ERR_CONFIG, "%s", text) : ERR_NONE;
 }
 
 static enum err set_all(rd_kafka_conf_t *conf, const struct setting *settings, size_t count,
@@ -140,6 +159,12 @@ static rd_kafka_conf_t *build(const struct config *config, unsigned worker, bool
 {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     enum err rc = set_common(conf, config, worker, info);
+    if (rc == ERR_NONE)
+        rc = is_member && refill_is_possible(config)
+                 ? set_all(conf, short_queue, COUNT(short_queue), info)
+                 : set_all(conf, long_queue, COUNT(long_queue), info);
+    if (rc == ERR_NONE)
+        rc = set_queue_backoff(conf, info);
     if (rc == ERR_NONE)
         rc = set_properties(conf, config, info);
     if (rc == ERR_NONE)

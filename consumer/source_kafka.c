@@ -12,6 +12,7 @@
 #include "consumer/event.h"
 #include "consumer/log_reader.h"
 #include "consumer/membership.h"
+#include "consumer/refill.h"
 #include "core/check.h"
 #include "core/clock.h"
 #include "core/log.h"
@@ -57,6 +58,8 @@ struct source_kafka {
     const struct source_listener *listener;
     rd_kafka_t *rk;
     rd_kafka_queue_t *queue; /* the consumer's: messages, rebalances, errors */
+    bool may_refill;
+    struct refill refill;
     bool subscribed;
     bool fenced;                   /* to be opened anew at the next poll */
     int64_t rejoined_ms;           /* monotonic, when that was last done; 0: never */
@@ -303,6 +306,8 @@ static void fetch(struct source_kafka *source, int timeout_ms)
         count += more > 0 ? more : 0;
     }
     source->raw_count = (size_t)count;
+    if (source->may_refill)
+        refill_look(&source->refill, source->rk, source->queue, source->raw_count, monotonic_ms());
 }
 
 static struct input_topic *topic_of(struct source_kafka *source, const rd_kafka_topic_t *handle)
@@ -763,6 +768,7 @@ struct source *source_kafka_open(const struct config *config, unsigned worker,
     source->config = config;
     source->worker = worker;
     source->listener = listener;
+    source->may_refill = refill_is_possible(config);
     set_topics(source, config);
     if (create_consumer(source, info) == ERR_NONE && subscribe(source, info) == ERR_NONE)
         return &source->base;
