@@ -338,6 +338,31 @@ static void test_messages_come_soon_after_they_were_sent(void **state)
     assert_true(worst_ms < 900); /* a poll that waits out its time-out takes a second */
 }
 
+/* librdkafka 2.0.2 looks at a queue that was full again after up to a second: this would take six. */
+static void test_a_queue_that_was_full_is_filled_again_at_once(void **state)
+{
+    struct fixture *fixture = *state;
+    struct config_property properties[] = {{.name = "queued.min.messages", .value = "3000"},
+                                           {.name = "fetch.message.max.bytes", .value = "20000"}};
+    enum { PIECE = 1000, COUNT = 20 * PIECE };
+    fixture->config.properties = properties;
+    fixture->config.property_count = 2;
+    for (int first = 0; first < COUNT; first += PIECE)
+        produce(fixture, 0, first, PIECE);
+    struct member *member = join(fixture, 0);
+    assert_done(source_resume(member->source, at(fixture, 0), 0, &fixture->info));
+    int64_t start_ms = process_now_ms();
+    size_t seen = 0;
+    while (seen < COUNT && process_now_ms() < start_ms + 30000) {
+        seen += poll_for(fixture, member, 100).message_count;
+        process_nap_ms(20); /* the queue fills up meanwhile */
+    }
+    int took_ms = (int)(process_now_ms() - start_ms);
+    assert_int_equal(seen, COUNT);
+    print_message("%d messages in %d ms\n", COUNT, took_ms);
+    assert_true(took_ms < 3000);
+}
+
 static void test_a_position_outside_the_log_is_fatal_and_named(void **state)
 {
     struct fixture *fixture = *state;
@@ -759,6 +784,7 @@ int main(void)
         TEST(test_the_end_is_said_anew_after_a_resume_there),
         TEST(test_an_empty_partition_has_its_end_at_0),
         TEST(test_messages_come_soon_after_they_were_sent),
+        TEST(test_a_queue_that_was_full_is_filled_again_at_once),
         TEST(test_a_position_outside_the_log_is_fatal_and_named),
         TEST(test_a_second_member_takes_its_share_and_leaves_it_when_it_closes),
         TEST(test_partitions_do_not_run_on_over_a_rebalance),
