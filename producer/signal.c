@@ -23,6 +23,7 @@ void signal_list_init(struct signal_list *list)
 void signal_list_fini(struct signal_list *list)
 {
     free(list->items);
+    buf_fini(&list->packing);
     *list = (struct signal_list){0};
 }
 

@@ -31,6 +31,8 @@ struct signal_list {
     struct signal *items; /* owned, kept over a reset */
     size_t count;
     size_t capacity;
+    struct buf
+        packing; /* where data is put together, by whoever adds a signal; its memory is kept */
 };
 
 void signal_list_init(struct signal_list *list);

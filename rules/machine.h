@@ -175,7 +175,7 @@ struct machine {
     struct variable *variables;
     uint32_t variable_count, hidden_count;
     struct layout_variable *layout_variables;
-    bool is_watched; /* an expression asks for touched() or removed(): changes are noted */
+    bool asks_touched, asks_removed; /* an expression calls touched(), removed(): it is noted */
 
     const struct field *data;
     uint32_t data_count;

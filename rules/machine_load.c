@@ -160,10 +160,9 @@ static void load_head(struct loader *loader, const char *path, const struct slic
 
 /* ---- the whole */
 
-static bool asks_for_changes(struct slice source)
+static bool mentions(struct slice source, const char *word)
 {
-    return memmem(source.data, source.size, "touched", 7) ||
-           memmem(source.data, source.size, "removed", 7);
+    return memmem(source.data, source.size, word, strlen(word)) != NULL;
 }
 
 static void load_body(struct loader *loader, uint32_t index)
@@ -172,7 +171,8 @@ static void load_body(struct loader *loader, uint32_t index)
     loader->machine = &rules->machines[index];
     if (!loader->machine->root)
         return;
-    loader->machine->is_watched = asks_for_changes(yaml_source(rules->files[index]));
+    loader->machine->asks_touched = mentions(yaml_source(rules->files[index]), "touched");
+    loader->machine->asks_removed = mentions(yaml_source(rules->files[index]), "removed");
     size_t errors = loader->diag->error_count;
     load_states(loader);
     load_cooldowns(loader);

@@ -72,35 +72,35 @@ static void take_mark(struct marks *marks, uint64_t hash)
 
 void step_touch(struct step *step, uint32_t variable, struct slice element)
 {
-    if (!step->machine->is_watched)
+    const struct machine *machine = step->machine;
+    if (!machine->asks_touched && !machine->asks_removed)
         return;
     struct change *change = change_of(step, variable);
     uint64_t hash = mark_hash(element);
-    add_mark(&change->touched, hash, step->context->arena);
+    if (machine->asks_touched)
+        add_mark(&change->touched, hash, step->context->arena);
     take_mark(&change->removed,
               hash); /* there again: a snapshot that still has it has not removed it */
 }
 
 void step_remove(struct step *step, uint32_t variable, struct slice element)
 {
-    if (!step->machine->is_watched)
+    if (!step->machine->asks_removed)
         return;
     add_mark(&change_of(step, variable)->removed, mark_hash(element), step->context->arena);
 }
 
 void step_remove_all(struct step *step, uint32_t variable)
 {
-    if (!step->machine->is_watched)
-        return;
     union customer_slot slot = step->slots[variable];
     switch (step->layout->variables[variable].type) {
     case LAYOUT_LINE_ITEMS:
-        for (size_t i = 0; i < items_count(slot.items); i++)
+        for (size_t i = 0; step->machine->asks_removed && i < items_count(slot.items); i++)
             step_remove(step, variable, items_at(slot.items, i).product_id);
         return;
     case LAYOUT_SET:
     case LAYOUT_COUNTER:
-        for (size_t i = 0; i < texts_count(slot.texts); i++)
+        for (size_t i = 0; step->machine->asks_removed && i < texts_count(slot.texts); i++)
             step_remove(step, variable, texts_at(slot.texts, i));
         return;
     case LAYOUT_BOOL:
@@ -116,7 +116,7 @@ void step_remove_all(struct step *step, uint32_t variable)
 
 void step_save(struct step *step, uint32_t variable)
 {
-    if (!step->machine->is_watched)
+    if (!step->machine->asks_touched && !step->machine->asks_removed)
         return;
     struct change *change = change_of(step, variable);
     if (change->is_saved)

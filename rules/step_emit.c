@@ -35,22 +35,20 @@ static void pack_field(struct step *step, const struct field *field, struct buf 
 
 static struct slice pack_data(struct step *step, const struct emit *emit, int64_t time_in_state_ms)
 {
-    struct buf out;
+    struct buf *out = &step->context->signals->packing;
     msgpack_packer packer;
-    buf_init(&out);
-    msgpack_packer_init(&packer, &out, buf_pack_write);
+    buf_reset(out);
+    msgpack_packer_init(&packer, out, buf_pack_write);
     msgpack_pack_map(&packer, emit->field_count + (emit->has_time_in_state ? 1u : 0u));
     for (uint32_t i = 0; i < emit->field_count; i++) {
         pack_text(&packer, emit->fields[i].name);
-        pack_field(step, &emit->fields[i], &out);
+        pack_field(step, &emit->fields[i], out);
     }
     if (emit->has_time_in_state) {
         pack_text(&packer, SLICE("time_in_state"));
         msgpack_pack_int64(&packer, time_in_state_ms);
     }
-    struct slice data = arena_copy(step->context->arena, buf_slice(&out));
-    buf_fini(&out);
-    return data;
+    return arena_copy(step->context->arena, buf_slice(out));
 }
 
 /* Signals outlive the message: what lies in it or in the record is copied. */

@@ -118,12 +118,11 @@ static void add_line(struct step *step, uint32_t variable, struct items_line *li
         line->quantity = 1;
     /* The oldest may go: it has to be noted while it is there. */
     struct slice oldest = SLICE("");
-    if (step->machine->is_watched && items_count(*items) == max)
+    if (step->machine->asks_removed && items_count(*items) == max)
         oldest = arena_copy(step->context->arena, items_at(*items, 0).product_id);
     if (items_add(items, line, max)) {
         step->context->counters->overflows++;
-        if (step->machine->is_watched)
-            step_remove(step, variable, oldest);
+        step_remove(step, variable, oldest);
     }
     step_touch(step, variable, line->product_id);
 }
