@@ -19,7 +19,6 @@
 #endif
 
 #define ARENA_BLOCK_MIN ((size_t)64 << 10)
-#define ARENA_ALIGN     ((size_t)16)
 
 struct arena_block {
     struct arena_block *next;
@@ -44,8 +43,8 @@ static void free_blocks(struct arena *arena)
         next = block->next;
         free(block);
     }
-    arena->first = NULL;
-    arena->current = NULL;
+    arena->first = arena->current = NULL;
+    arena->next = arena->end = NULL;
 }
 
 void arena_init(struct arena *arena)
@@ -59,13 +58,20 @@ void arena_fini(struct arena *arena)
     arena_init(arena);
 }
 
+static void enter(struct arena *arena, struct arena_block *block)
+{
+    arena->current = block;
+    arena->next = block->data;
+    arena->end = block->data + block->capacity;
+}
+
 void arena_reset(struct arena *arena)
 {
     if (ARENA_SEPARATE)
         free_blocks(arena);
-    arena->current = arena->first;
-    arena->used = 0;
     arena->total_size = 0;
+    if (arena->first)
+        enter(arena, arena->first);
 }
 
 /*
@@ -76,9 +82,9 @@ static void advance(struct arena *arena, size_t size)
 {
     struct arena_block *current = arena->current;
     struct arena_block *next = current ? current->next : NULL;
-    if (!next || next->capacity < size) {
+    if (!next || next->capacity <= size) {
         size_t capacity = current ? current->capacity * 2 : ARENA_BLOCK_MIN;
-        struct arena_block *block = block_new(capacity > size ? capacity : size);
+        struct arena_block *block = block_new(capacity > size ? capacity : size + ARENA_ALIGN);
         block->next = next;
         if (current)
             current->next = block;
@@ -86,8 +92,7 @@ static void advance(struct arena *arena, size_t size)
             arena->first = block;
         next = block;
     }
-    arena->current = next;
-    arena->used = 0;
+    enter(arena, next);
 }
 
 static void *alloc_separate(struct arena *arena, size_t size)
@@ -98,18 +103,15 @@ static void *alloc_separate(struct arena *arena, size_t size)
     return block->data;
 }
 
-void *arena_alloc(struct arena *arena, size_t size)
+void *arena_alloc_slow(struct arena *arena, size_t size)
 {
     CHECK(size <= SIZE_MAX / 4);
-    arena->total_size += size;
-    if (ARENA_SEPARATE)
+    if (ARENA_SEPARATE) {
+        arena->total_size += size;
         return alloc_separate(arena, size);
-    size = (size + ARENA_ALIGN - 1) & ~(ARENA_ALIGN - 1);
-    if (!arena->current || arena->current->capacity - arena->used < size)
-        advance(arena, size);
-    void *memory = arena->current->data + arena->used;
-    arena->used += size;
-    return memory;
+    }
+    advance(arena, size);
+    return arena_alloc(arena, size);
 }
 
 void *arena_calloc(struct arena *arena, size_t count, size_t size)

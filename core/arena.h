@@ -12,12 +12,14 @@
 
 #include "core/slice.h"
 
+#define ARENA_ALIGN ((size_t)16)
+
 struct arena_block;
 
 struct arena {
     struct arena_block *first;
     struct arena_block *current;
-    size_t used;       /* bytes handed out of the current block */
+    char *next, *end;  /* what is free of the current block, in pieces of ARENA_ALIGN bytes */
     size_t total_size; /* bytes handed out since the last reset */
 };
 
@@ -27,8 +29,19 @@ void arena_fini(struct arena *arena);
 /* Everything handed out becomes invalid; the memory stays for reuse. */
 void arena_reset(struct arena *arena);
 
+/* arena_alloc() where the current block has no room. */
+void *arena_alloc_slow(struct arena *arena, size_t size);
+
 /* 16-byte aligned, not cleared. Never NULL. */
-void *arena_alloc(struct arena *arena, size_t size);
+static inline void *arena_alloc(struct arena *arena, size_t size)
+{
+    char *memory = arena->next;
+    if (size >= (size_t)(arena->end - memory))
+        return arena_alloc_slow(arena, size);
+    arena->total_size += size;
+    arena->next = memory + ((size + ARENA_ALIGN - 1) & ~(ARENA_ALIGN - 1));
+    return memory;
+}
 
 /* Cleared. */
 void *arena_calloc(struct arena *arena, size_t count, size_t size);

@@ -148,6 +148,18 @@ static void take_record(struct worker *worker, struct partition *partition,
         customer->stored_deadline_ms = customer->deadline_ms;
 }
 
+/* Most have left the cache since they changed. */
+#define RECORD_AHEAD  16
+#define HISTORY_AHEAD 8
+
+static void prefetch_ahead(const struct partition *partition, size_t at)
+{
+    if (at + RECORD_AHEAD < partition->dirty_count)
+        customer_prefetch(partition->dirty[at + RECORD_AHEAD]);
+    if (at + HISTORY_AHEAD < partition->dirty_count)
+        customer_prefetch_history(partition->dirty[at + HISTORY_AHEAD]);
+}
+
 /*
  * Everything that changed since the last one was taken; from now on that is pinned, until the
  * checkpoint is acknowledged.
@@ -163,6 +175,7 @@ static void take_records(struct worker *worker, struct lane *lane, struct epoch_
     taken->customer_count = partition->dirty_count;
     for (size_t i = 0; i < partition->dirty_count; i++) {
         struct customer *customer = partition->dirty[i];
+        prefetch_ahead(partition, i);
         take_record(worker, partition, customer, &records[i]);
         customer->flags &= (uint8_t)~CUSTOMER_DIRTY;
         customer->checkpoint = taken->checkpoint.version;

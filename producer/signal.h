@@ -19,6 +19,7 @@ struct signal {
     struct slice
         cause;         /* event name, `timer`, or the type of the signal that a cascade came from */
     struct slice data; /* one msgpack map */
+    uint32_t name_id;  /* the rules' number of the type, 0: no machine names it */
     bool is_timer;     /* from a timer: named by machine and deadline, else by the message */
     struct slice timer_machine; /* of a timer's step: the machine whose timer it was */
     int64_t deadline_ms;

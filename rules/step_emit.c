@@ -74,6 +74,7 @@ void step_emit(struct step *step, const struct emit *emit, int64_t time_in_state
     struct slice data = pack_data(step, emit, time_in_state_ms);
     struct signal *signal = signal_list_add(step->context->signals);
     signal->type = emit->type;
+    signal->name_id = emit->name_id;
     signal->customer = arena_copy(arena, customer_key(&rules->layout, step->customer));
     signal->time_ms = step->now_ms;
     signal->machine = step->machine->name;

@@ -129,7 +129,7 @@ static void handle_signals(struct step *step, size_t end)
 {
     uint64_t bit = UINT64_C(1) << step->index;
     for (size_t i = step->first_signal; i < end; i++) {
-        uint32_t name_id = machine_find_name(step->rules, step->context->signals->items[i].type);
+        uint32_t name_id = step->context->signals->items[i].name_id;
         if (!(step->rules->signal_machines[name_id] & bit) || name_id == 0)
             continue;
         step->signal = step->context->signals->items[i];

@@ -81,19 +81,12 @@ void table_prefetch(const struct table *table, uint64_t hash)
     __builtin_prefetch(&table->slots[hash & table->mask]);
 }
 
-/*
- * A record of the shipped machines lies in three lines: clock and deadlines; machines and slots;
- * key.
- */
 void table_prefetch_customer(const struct table *table, uint64_t hash)
 {
     for (size_t i = hash & table->mask; table->slots[i].customer; i = (i + 1) & table->mask) {
         if (table->slots[i].hash != hash)
             continue;
-        const char *record = (const char *)table->slots[i].customer;
-        __builtin_prefetch(record, 1);
-        __builtin_prefetch(record + 64, 1);
-        __builtin_prefetch(record + 128, 1);
+        customer_prefetch(table->slots[i].customer);
         return;
     }
 }
@@ -103,11 +96,7 @@ void table_prefetch_history(const struct table *table, uint64_t hash)
     for (size_t i = hash & table->mask; table->slots[i].customer; i = (i + 1) & table->mask) {
         if (table->slots[i].hash != hash)
             continue;
-        const char *history = (const char *)table->slots[i].customer->history;
-        if (history) {
-            __builtin_prefetch(history, 1);
-            __builtin_prefetch(history + 64, 1);
-        }
+        customer_prefetch_history(table->slots[i].customer);
         return;
     }
 }

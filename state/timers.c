@@ -223,10 +223,7 @@ static void prefetch_slot(const struct timers *timers, uint32_t slot)
 {
     uint32_t number = slot < TIMERS_SLOTS ? timers->levels[0].first[slot] : NONE;
     for (unsigned left = 16; number != NONE && left > 0; left--) {
-        const char *record = (const char *)timers->entries[number].customer;
-        __builtin_prefetch(record, 1);
-        __builtin_prefetch(record + 64, 1);
-        __builtin_prefetch(record + 128, 1);
+        customer_prefetch(timers->entries[number].customer);
         number = timers->entries[number].next;
     }
 }
@@ -267,6 +264,7 @@ static void fill_heap(struct timers *timers, uint64_t end)
     for (uint32_t next; number != NONE; number = next) {
         next = timers->entries[number].next;
         heap_add(timers, number);
+        customer_prefetch_history(timers->entries[number].customer);
     }
     set_second(timers, second + 1);
     prefetch_slot(timers, find_used(&timers->levels[0], slot_of(timers->second, 0)));
