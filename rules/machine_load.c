@@ -288,6 +288,7 @@ void rules_free(struct rules *rules)
     for (uint32_t i = 0; i < rules->machine_count; i++)
         yaml_free(rules->files[i]);
     free(rules->programs);
+    free(rules->places);
     free(rules->names);
     free(rules->paths);
     free(rules->signal_types);
@@ -315,6 +316,16 @@ const struct event_wants *rules_wants(const struct rules *rules)
 struct slice rules_file(const struct rules *rules, size_t machine)
 {
     return yaml_source(rules->files[machine]);
+}
+
+uint32_t rules_rule_count(const struct rules *rules)
+{
+    return (uint32_t)rules->rule_count;
+}
+
+const char *rules_place(const struct rules *rules, uint32_t rule)
+{
+    return rules->places[rule];
 }
 
 struct slice rules_signal_type(const struct rules *rules, size_t index)
