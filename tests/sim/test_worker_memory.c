@@ -71,6 +71,7 @@ static const char *const changes[][2] = {
     {"idle: { 30m: { target: abandoned, emit: cart.abandoned } }",
      "idle: { 10m: { target: abandoned, emit: cart.abandoned } }"},
     {"7d:", "2d:"},
+    {"value: total(context.items)", "value: event.properties.nowhere"}, /* fails at every signal */
 };
 
 static const struct topic_partition all_partitions[PARTITIONS] = {
@@ -545,6 +546,31 @@ static void test_a_publisher_beside_the_worker_changes_nothing(void **state)
     world_fini(&world);
 }
 
+/* Each rule that fails is told once, with its place, whichever rules it is of. */
+static void test_rules_that_fail_are_told_by_their_place(void **state)
+{
+    struct world world;
+    struct failures_list list = {0};
+    (void)state;
+    world_init(&world, 4, 1000000);
+    world.wanted = world.other;
+    feed(&world, 4, EVENTS / 4);
+    struct worker *worker = new_worker(&world);
+    run_to_end(&world, worker);
+    worker_take_failures(worker, &list);
+    failures_list_sort(&list);
+    assert_int_equal(list.count, 1);
+    assert_non_null(strstr(list.items[0].place, ":18:10"));
+    assert_true(list.items[0].count > 100);
+    assert_int_equal(list.items[0].count, atomic_load(&worker_counters(worker)->rule_errors));
+    failures_list_fini(&list);
+    worker_take_failures(worker, &list);
+    assert_int_equal(list.count, 0);
+    finish(&world, worker);
+    check(&world, 4);
+    world_fini(&world);
+}
+
 static struct worker *disturb(struct world *world, struct worker *worker)
 {
     switch (pick(world, 9)) {
@@ -649,6 +675,7 @@ int main(void)
         cmocka_unit_test(test_a_worker_left_alone_signals_what_is_right),
         cmocka_unit_test(test_a_small_memory_changes_nothing),
         cmocka_unit_test(test_a_publisher_beside_the_worker_changes_nothing),
+        cmocka_unit_test(test_rules_that_fail_are_told_by_their_place),
         cmocka_unit_test(test_disturbances_lose_nothing_and_repeat_nothing),
     };
     log_set_level(getenv("STAGECOACH_SIM_LOG") ? LOG_DEBUG : LOG_OFF);
