@@ -70,7 +70,7 @@ struct world {
 static const char *const changes[][2] = {
     {"idle: { 30m: { target: abandoned, emit: cart.abandoned } }",
      "idle: { 10m: { target: abandoned, emit: cart.abandoned } }"},
-    {"7d:", "2d:"},
+    {"7d:", "1h: { emit: cart.nudged }, 7d:"}, /* another timer before it */
     {"value: total(context.items)", "value: event.properties.nowhere"}, /* fails at every signal */
 };
 
