@@ -5,6 +5,7 @@
 #include "core/buf.h"
 #include "core/check.h"
 #include "engine/backtest.h"
+#include "rules/failures.h"
 
 #define LATENESS_MS     5000                      /* as watermark.lateness is by default */
 #define FORGET_AFTER_MS (INT64_C(400) * 86400000) /* as memory.forget_after is by default */
@@ -102,14 +103,24 @@ static void take_states(const struct run *run, const struct backtest_totals *tot
 static void take_trouble(const struct run *run, const struct rules_counters *counters,
                          struct case_result *result)
 {
-    uint64_t count = counters->guard_errors + counters->data_errors + counters->action_errors;
-    if (count == 0)
+    struct failures_list list = {0};
+    struct buf text;
+
+    if (rules_errors(counters) == 0)
         return;
-    result->trouble = arena_printf(
-        run->arena, "rules that failed: guards %llu, data %llu, actions %llu; the latest at %s: %s",
+    buf_init(&text);
+    buf_printf(
+        &text, "rules that failed: guards %llu, data %llu, actions %llu, chains %llu",
         (unsigned long long)counters->guard_errors, (unsigned long long)counters->data_errors,
-        (unsigned long long)counters->action_errors,
-        counters->last_error_place ? counters->last_error_place : "?", counters->last_error);
+        (unsigned long long)counters->action_errors, (unsigned long long)counters->chain_overflows);
+    failures_list_add(&list, counters->failures);
+    failures_list_sort(&list);
+    for (size_t i = 0; i < list.count; i++)
+        buf_printf(&text, "\n    %s: %llu times, the last: %s", list.items[i].place,
+                   (unsigned long long)list.items[i].count, list.items[i].message);
+    result->trouble = arena_copy(run->arena, buf_slice(&text));
+    failures_list_fini(&list);
+    buf_fini(&text);
 }
 
 void case_run(const struct case_file *file, const struct case_test *test,

@@ -8,6 +8,7 @@
 #include "core/datetime.h"
 #include "engine/backtest.h"
 #include "producer/signal.h"
+#include "rules/failures.h"
 
 static const char help[] =
     "Usage: stagecoach backtest -c FILE --input FILE... --format NAME [--until TIME]\n"
@@ -147,6 +148,23 @@ static void print_machines(const struct run *run, const struct backtest_totals *
     }
 }
 
+/* All of them: a backtest is where rules are looked at. */
+static void print_failures(const struct rules_counters *rules)
+{
+    struct failures_list list = {0};
+    if (rules_errors(rules) == 0)
+        return;
+    fprintf(stderr, "  rules that failed: guards %llu, data %llu, actions %llu, chains %llu\n",
+            (unsigned long long)rules->guard_errors, (unsigned long long)rules->data_errors,
+            (unsigned long long)rules->action_errors, (unsigned long long)rules->chain_overflows);
+    failures_list_add(&list, rules->failures);
+    failures_list_sort(&list);
+    for (size_t i = 0; i < list.count; i++)
+        fprintf(stderr, "    %s: %llu times, the last: %s\n", list.items[i].place,
+                (unsigned long long)list.items[i].count, list.items[i].message);
+    failures_list_fini(&list);
+}
+
 static void print_summary(const struct run *run)
 {
     struct backtest_totals totals;
@@ -168,16 +186,13 @@ static void print_summary(const struct run *run)
         fprintf(stderr, "  signal     %-24.*s %llu\n", (int)type.size, type.data,
                 (unsigned long long)run->by_type[i]);
     print_machines(run, &totals);
-    uint64_t errors =
-        totals.rules->guard_errors + totals.rules->data_errors + totals.rules->action_errors;
-    if (errors)
-        fprintf(stderr,
-                "  rules that failed: guards %llu, data %llu, actions %llu; the latest at %s: %s\n",
-                (unsigned long long)totals.rules->guard_errors,
-                (unsigned long long)totals.rules->data_errors,
-                (unsigned long long)totals.rules->action_errors,
-                totals.rules->last_error_place ? totals.rules->last_error_place : "?",
-                totals.rules->last_error);
+    if (totals.rules->overflows)
+        fprintf(stderr, "  left out   %llu elements that a full variable had no room for\n",
+                (unsigned long long)totals.rules->overflows);
+    if (totals.rules->cooldown_suppressed)
+        fprintf(stderr, "  suppressed %llu signals by their cooldown\n",
+                (unsigned long long)totals.rules->cooldown_suppressed);
+    print_failures(totals.rules);
     if (totals.timers_left)
         fprintf(stderr, "  timers left over for the next second %llu times\n",
                 (unsigned long long)totals.timers_left);

@@ -2,12 +2,14 @@
 #include <time.h>
 
 #include "cli/cli.h"
+#include "cli/progress.h"
 #include "cli/project.h"
 #include "cli/reload.h"
+#include "core/clock.h"
 #include "core/log.h"
 #include "engine/engine.h"
 
-#define PROGRESS_EVERY_S 10
+#define PROGRESS_EVERY_MS 10000
 
 static const char help[] =
     "Usage: stagecoach run -c FILE\n"
@@ -23,26 +25,11 @@ static const char help[] =
     "\n"
     "Exit codes: 0 stopped cleanly, 1 failed while running, 2 wrong usage or configuration.\n";
 
-static void log_progress(const struct engine *engine, struct engine_totals *before, double seconds)
-{
-    struct engine_totals now;
-    engine_totals(engine, &now);
-    log_info("progress",
-             "events=%llu events_per_s=%.0f signals=%llu customers=%llu partitions=%llu "
-             "dead_letters=%llu duplicates=%llu late=%llu replayed=%llu doubts=%llu",
-             (unsigned long long)now.events, (double)(now.events - before->events) / seconds,
-             (unsigned long long)now.signals, (unsigned long long)now.customers,
-             (unsigned long long)now.partitions, (unsigned long long)now.dead_letters,
-             (unsigned long long)now.duplicates, (unsigned long long)now.late,
-             (unsigned long long)now.replayed, (unsigned long long)now.doubts);
-    *before = now;
-}
-
 static void watch(struct engine *engine, const struct project *project, struct reload *reload)
 {
-    struct engine_totals before = {0};
+    struct clock clock = clock_system();
+    struct progress progress = {.since_ms = clock_monotonic_ms(&clock)};
     struct timespec tick = {0, 20 * 1000000};
-    unsigned ticks = 0;
 
     while (!cli_interrupted() && !engine_has_failed(engine)) {
         nanosleep(&tick, NULL);
@@ -50,10 +37,10 @@ static void watch(struct engine *engine, const struct project *project, struct r
             reload_now(reload, engine);
         else if (project->config->watch)
             reload_if_changed(reload, engine);
-        if (++ticks % (PROGRESS_EVERY_S * 50) == 0)
-            log_progress(engine, &before, PROGRESS_EVERY_S);
+        if (clock_monotonic_ms(&clock) - progress.since_ms >= PROGRESS_EVERY_MS)
+            progress_log(&progress, engine, clock_monotonic_ms(&clock));
     }
-    log_progress(engine, &before, PROGRESS_EVERY_S);
+    progress_log(&progress, engine, clock_monotonic_ms(&clock));
 }
 
 /*

@@ -4,6 +4,7 @@
 
 #include "core/check.h"
 #include "core/hash.h"
+#include "rules/failures.h"
 #include "state/codec.h"
 
 struct backtest {
@@ -12,6 +13,7 @@ struct backtest {
     struct partition_host host;
     struct partition_setting setting;
     struct rules_counters counters;
+    struct failures failures;
     struct decoder *decoder;
     struct signal_list signals;
     struct arena message, scratch;
@@ -48,6 +50,8 @@ struct backtest *backtest_new(const struct backtest_options *options)
         .signals = &backtest->signals,
         .rules_counters = &backtest->counters,
     };
+    failures_init(&backtest->failures, options->rules);
+    backtest->counters.failures = &backtest->failures;
     arena_init(&backtest->message);
     arena_init(&backtest->scratch);
     buf_init(&backtest->id);
@@ -63,6 +67,7 @@ void backtest_free(struct backtest *backtest)
     if (!backtest)
         return;
     partition_fini(&backtest->partition);
+    failures_fini(&backtest->failures);
     decoder_free(backtest->decoder);
     signal_list_fini(&backtest->signals);
     buf_fini(&backtest->id);
@@ -157,6 +162,8 @@ void backtest_change_rules(struct backtest *backtest, const struct ruleset *rule
     backtest->partition.customers = before.customers;
     backtest->partition.counters = before.counters;
     take_over(&before, &backtest->partition);
+    failures_fini(&backtest->failures);
+    failures_init(&backtest->failures, ruleset->rules);
     partition_fini(&before);
     decoder_free(backtest->decoder);
     backtest->decoder = decoder_new(ruleset->schema, rules_wants(ruleset->rules));
@@ -184,7 +191,7 @@ void backtest_totals(const struct backtest *backtest, struct backtest_totals *to
         .late = partition->counters.late,
         .signals = partition->counters.signals,
         .left_out = backtest->left_out,
-        .timers_left = partition->counters.timers_left,
+        .timers_left = partition->counters.timers_left + backtest->counters.event_overflows,
         .customers = partition->customers,
         .first_ms = backtest->first_ms,
         .last_ms = backtest->last_ms,

@@ -55,8 +55,8 @@ void backtest_finish(struct backtest *backtest);
 
 struct backtest_totals {
     uint64_t events, duplicates, late, signals, left_out, timers_left, customers;
-    int64_t first_ms, last_ms; /* event times; PARTITION_NO_TIME: none */
-    const struct rules_counters *rules;
+    int64_t first_ms, last_ms;          /* event times; PARTITION_NO_TIME: none */
+    const struct rules_counters *rules; /* by rule: of the present rules only */
     const struct rules_stats *stats;
 };
 void backtest_totals(const struct backtest *backtest, struct backtest_totals *totals);

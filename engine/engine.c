@@ -219,11 +219,21 @@ void engine_totals(const struct engine *engine, struct engine_totals *totals)
         totals->rebuilds += atomic_load_explicit(&of->rebuilds, memory_order_relaxed);
         totals->customers += atomic_load_explicit(&of->customers, memory_order_relaxed);
         totals->partitions += atomic_load_explicit(&of->partitions, memory_order_relaxed);
+        totals->future += atomic_load_explicit(&of->future, memory_order_relaxed);
         totals->timers_left += atomic_load_explicit(&of->timers_left, memory_order_relaxed);
         totals->rule_errors += atomic_load_explicit(&of->rule_errors, memory_order_relaxed);
+        totals->left_out += atomic_load_explicit(&of->left_out, memory_order_relaxed);
+        totals->suppressed += atomic_load_explicit(&of->suppressed, memory_order_relaxed);
         totals->workers_running += atomic_load_explicit(&of->running, memory_order_relaxed);
         totals->workers_settled += atomic_load_explicit(&of->settled, memory_order_relaxed);
     }
+}
+
+void engine_take_failures(const struct engine *engine, struct failures_list *list)
+{
+    for (unsigned i = 0; i < engine->count; i++)
+        worker_take_failures(engine->runners[i].worker, list);
+    failures_list_sort(list);
 }
 
 static bool wait_ended(const struct runner *runner, int64_t until_ms)

@@ -13,7 +13,7 @@ struct engine;
 struct engine_totals {
     uint64_t events, duplicates, late, signals, dead_letters, replayed, epochs, checkpoints, doubts,
         rebuilds, customers, partitions;
-    uint64_t timers_left, rule_errors;
+    uint64_t future, timers_left, rule_errors, left_out, suppressed;
     unsigned workers_running; /* whose partitions are all recovered */
     unsigned workers_settled; /* of these those that have committed all they have read */
 };
@@ -36,6 +36,12 @@ void engine_follow(struct engine *engine, const struct ruleset *ruleset);
 bool engine_has_failed(const struct engine *engine);
 
 void engine_totals(const struct engine *engine, struct engine_totals *totals);
+
+/*
+ * The rules that have failed since the last call, of all workers, the worst first. `list` is empty
+ * before; what it names lives until engine_finish().
+ */
+void engine_take_failures(const struct engine *engine, struct failures_list *list);
 
 /*
  * Stops all workers and waits for them: at most shutdown_timeout and a little. ERR_NONE after a

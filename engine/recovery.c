@@ -32,14 +32,50 @@ struct found {
     int64_t first, end; /* of the log */
 };
 
-static enum err refuse(const struct lane *lane, struct errinfo *info, const char *what)
+/* What a person can do about it: docs/operations.md, "Positions that don't fit together". */
+enum advice {
+    ADVICE_RIGHT_REDIS,
+    ADVICE_REBUILD,
+    ADVICE_REBUILD_OF_LESS,
+    ADVICE_ANEW,
+    ADVICE_ANEW_FROM_THERE,
+    ADVICE_PARTITIONS,
+    ADVICE_VERSION,
+};
+
+static const struct {
+    const char *text;
+    bool rebuilds; /* else it begins anew, which takes more than one command */
+} advices[] = {
+    [ADVICE_RIGHT_REDIS] = {"if this is the Redis of this Kafka, rebuild the partition", true},
+    [ADVICE_REBUILD] = {"rebuild the partition", true},
+    [ADVICE_REBUILD_OF_LESS] =
+        {"rebuild the partition; state from before what is left of the log is lost", true},
+    [ADVICE_ANEW] = {"begin the partition anew", false},
+    [ADVICE_ANEW_FROM_THERE] = {"begin the partition anew, from that offset", false},
+    [ADVICE_PARTITIONS] = {"better a new topic and a new group; else begin all its partitions "
+                           "anew, and delete the journal topic",
+                           false},
+    [ADVICE_VERSION] = {"the older version can go on; else begin the partition anew", false},
+};
+
+/* Nothing is changed. Texts of an errinfo are short: what counts comes first. */
+static enum err refuse(const struct worker *worker, const struct lane *lane, enum advice advice,
+                       struct errinfo *info, const char *what)
 {
-    return err_set(info, ERR_FATAL,
-                   "topic %s partition %d: %s. Nothing was changed. A person has to decide: "
-                   "`stagecoach reset` will do it in a later version; by hand: "
-                   "stop all workers, delete the partition's keys in Redis to rebuild from Kafka, "
-                   "or the group's offset and journal as well to begin anew",
-                   lane->partition.id.topic, (int)lane->partition.id.partition, what);
+    const struct config *config = worker->setting->config;
+    const struct topic_partition *id = &lane->partition.id;
+    char how[256] = "see \"Begin a partition anew\" in docs/operations.md";
+
+    if (advices[advice].rebuilds)
+        snprintf(how, sizeof how,
+                 "stop all members of the group, redis-cli DEL "
+                 "'%s:{%s/%s/%d}:meta', start",
+                 config->redis_prefix, config->group, id->topic, (int)id->partition);
+    return err_set(
+        info, ERR_FATAL,
+        "topic %s partition %d: %s. Nothing was changed. A person has to decide: %s (%s)",
+        id->topic, (int)id->partition, what, advices[advice].text, how);
 }
 
 /* ---- reading ---- */
@@ -124,7 +160,8 @@ static enum err read_journal(struct worker *worker, struct lane *lane, struct fo
     if (rc != ERR_NONE)
         return rc;
     if (found->journal_is_broken)
-        return refuse(lane, info, "its journal holds a record that can't be read");
+        return refuse(worker, lane, ADVICE_ANEW, info,
+                      "its journal holds a record that can't be read");
     return source_bounds(worker->source, lane->partition.id, &found->first, &found->end, info);
 }
 
@@ -138,9 +175,9 @@ static enum err check_journal(struct worker *worker, struct lane *lane, struct f
     uint64_t last = found->journal_count ? found->journal[found->journal_count - 1].number : 0;
 
     if (found->c.offset < 0)
-        return found->journal_count
-                   ? refuse(lane, info, "there is a journal but no committed offset")
-                   : ERR_NONE;
+        return found->journal_count ? refuse(worker, lane, ADVICE_ANEW, info,
+                                             "there is a journal but no committed offset")
+                                    : ERR_NONE;
     if (!found->c_is_ours)
         return ERR_NONE;
     if (last >= found->metadata.journal)
@@ -153,30 +190,34 @@ static enum err check_journal(struct worker *worker, struct lane *lane, struct f
                        ", the committed offset names %" PRIu64,
                        lane->partition.id.topic, (int)lane->partition.id.partition, last,
                        found->metadata.journal);
-    return refuse(lane, info, "its journal ends before the record that the committed offset names");
+    return refuse(worker, lane, ADVICE_ANEW, info,
+                  "its journal ends before the record that the committed offset names");
 }
 
 /* ---- deciding ---- */
 
-static enum err check_mismatch(struct lane *lane, const struct found *found, struct errinfo *info)
+static enum err check_mismatch(const struct worker *worker, const struct lane *lane,
+                               const struct found *found, struct errinfo *info)
 {
     bool has_c = found->c.offset >= 0;
 
     if (found->r.found && !has_c)
-        return refuse(lane, info, "Redis has a checkpoint but the group has no committed offset");
+        return refuse(worker, lane, ADVICE_ANEW, info,
+                      "Redis has a checkpoint but the group has no committed offset");
     if (found->r.found && !found->c_is_ours)
-        return refuse(lane, info,
+        return refuse(worker, lane, ADVICE_ANEW_FROM_THERE, info,
                       "Redis has a checkpoint but the committed offset is not from Stagecoach");
     if (has_c && !found->c_is_ours && found->journal_count)
-        return refuse(lane, info,
+        return refuse(worker, lane, ADVICE_ANEW_FROM_THERE, info,
                       "there is a journal but the committed offset is not from Stagecoach");
     if (found->r.found && found->r.offset > found->c.offset)
-        return refuse(lane, info, "the checkpoint in Redis is ahead of the committed offset");
+        return refuse(worker, lane, ADVICE_RIGHT_REDIS, info,
+                      "the checkpoint in Redis is ahead of the committed offset");
     if (found->c_is_ours && (found->c.offset > found->end || found->c.offset < found->first))
-        return refuse(lane, info, "the committed offset lies outside the log");
+        return refuse(worker, lane, ADVICE_ANEW, info, "the committed offset lies outside the log");
     if (found->r.found && found->r.offset < found->first)
         return refuse(
-            lane, info,
+            worker, lane, ADVICE_REBUILD_OF_LESS, info,
             "the events between checkpoint and committed offset are no longer in the log");
     return ERR_NONE;
 }
@@ -189,7 +230,7 @@ static enum err check_partitions(struct worker *worker, struct lane *lane,
         source_partition_count(worker->source, lane->partition.id.topic, &partitions, info);
     for (size_t i = 0; i < found->journal_count && rc == ERR_NONE; i++)
         if (found->journal[i].kind == JOURNAL_START && found->journal[i].partitions != partitions)
-            rc = refuse(lane, info,
+            rc = refuse(worker, lane, ADVICE_PARTITIONS, info,
                         "the topic's number of partitions has changed, and with it which customers "
                         "are where");
     return rc;
@@ -210,7 +251,7 @@ static enum err enter(struct worker *worker, struct lane *lane, uint64_t ruleset
                  "the rules %016" PRIx64
                  " were in force here, and are neither configured nor in the journal",
                  ruleset);
-        return refuse(lane, info, text);
+        return refuse(worker, lane, ADVICE_VERSION, info, text);
     }
     partition_fini(&lane->partition);
     partition_init(&lane->partition, id, &regime->setting);
@@ -261,7 +302,8 @@ static enum err read_layouts(struct worker *worker, struct lane *lane,
             lane->layout_stored = true;
         enum err rc = regime_know_layout(worker, id, r->layouts[i].value, info);
         if (rc != ERR_NONE)
-            return refuse(lane, info, "a layout of records in Redis can't be read");
+            return refuse(worker, lane, ADVICE_REBUILD, info,
+                          "a layout of records in Redis can't be read");
     }
     return ERR_NONE;
 }
@@ -410,7 +452,7 @@ static enum err set_up_after_c(struct worker *worker, struct lane *lane, const s
 static enum err set_up(struct worker *worker, struct lane *lane, const struct found *found,
                        bool appears_later, struct errinfo *info)
 {
-    enum err rc = check_mismatch(lane, found, info);
+    enum err rc = check_mismatch(worker, lane, found, info);
     if (rc != ERR_NONE)
         return rc;
     lane->version_acked = lane->version_taken = found->r.version;
@@ -532,7 +574,7 @@ static enum err replay_change(struct worker *worker, struct lane *lane,
         snprintf(text, sizeof text,
                  "the rules %016" PRIx64 " that its journal names can't be read by this version",
                  record->ruleset);
-        return refuse(lane, info, text);
+        return refuse(worker, lane, ADVICE_VERSION, info, text);
     }
     if (to == lane->regime) {
         lane->journal_applied = record->number;

@@ -105,10 +105,15 @@ static struct regime *new_regime(struct worker *worker, const struct ruleset *ru
         .forget_after_ms = ruleset->forget_after_ms,
         .scratch = &worker->scratch,
         .signals = &worker->signals,
-        .rules_counters = &worker->rules_counters,
+        .rules_counters = &regime->counters,
     };
+    failures_init(&regime->failures, ruleset->rules);
+    failures_init(&regime->reported, ruleset->rules);
+    regime->counters.failures = &regime->failures;
+    pthread_mutex_lock(&worker->report_lock);
     regime->next = worker->regimes;
     worker->regimes = regime;
+    pthread_mutex_unlock(&worker->report_lock);
     tell_layouts(worker, regime);
     buf_init(&description);
     codec_layout_describe(rules_layout(ruleset->rules), &description);
@@ -185,6 +190,8 @@ void regime_free_all(struct worker *worker)
         worker->regimes = regime->next;
         decoder_free(regime->decoder);
         codec_free(regime->codec);
+        failures_fini(&regime->failures);
+        failures_fini(&regime->reported);
         ruleset_free(regime->owned);
         free(regime);
     }

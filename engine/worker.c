@@ -239,6 +239,29 @@ static void keep_memory_bounded(struct worker *worker)
     loading_evict(worker, SOURCE_BATCH_MAX);
 }
 
+/* What the rules have counted, all told; and which have failed, where one has. */
+static void publish_rules(struct worker *worker)
+{
+    struct worker_counters *counters = &worker->counters;
+    uint64_t errors = 0, timers_left = worker->timers_left, left_out = 0, suppressed = 0;
+
+    for (struct regime *regime = worker->regimes; regime; regime = regime->next) {
+        errors += rules_errors(&regime->counters);
+        timers_left += regime->counters.event_overflows;
+        left_out += regime->counters.overflows;
+        suppressed += regime->counters.cooldown_suppressed;
+        if (regime->failures.failed_count == 0)
+            continue;
+        pthread_mutex_lock(&worker->report_lock);
+        failures_move(&regime->failures, &regime->reported);
+        pthread_mutex_unlock(&worker->report_lock);
+    }
+    atomic_store_explicit(&counters->rule_errors, errors, memory_order_relaxed);
+    atomic_store_explicit(&counters->timers_left, timers_left, memory_order_relaxed);
+    atomic_store_explicit(&counters->left_out, left_out, memory_order_relaxed);
+    atomic_store_explicit(&counters->suppressed, suppressed, memory_order_relaxed);
+}
+
 /*
  * The partitions count for themselves, without atomics, and start anew when it has been added up.
  */
@@ -259,17 +282,14 @@ static void publish_counters(struct worker *worker)
         atomic_fetch_add_explicit(&counters->duplicates, of->duplicates, memory_order_relaxed);
         atomic_fetch_add_explicit(&counters->late, of->late, memory_order_relaxed);
         atomic_fetch_add_explicit(&counters->future, of->future, memory_order_relaxed);
-        atomic_fetch_add_explicit(&counters->timers_left, of->timers_left, memory_order_relaxed);
+        worker->timers_left += of->timers_left;
         if (lane_is_live(&worker->lanes[i]))
             atomic_fetch_add_explicit(&counters->signals, of->signals, memory_order_relaxed);
         else
             atomic_fetch_add_explicit(&counters->replayed, of->events, memory_order_relaxed);
         *of = (struct partition_counters){0};
     }
-    const struct rules_counters *rules = &worker->rules_counters;
-    atomic_store_explicit(&counters->rule_errors,
-                          rules->guard_errors + rules->data_errors + rules->action_errors,
-                          memory_order_relaxed);
+    publish_rules(worker);
     atomic_store_explicit(&counters->customers, customers, memory_order_relaxed);
     atomic_store_explicit(&counters->partitions, worker->lane_count, memory_order_relaxed);
     live = live && worker->phase == WORKER_RUNNING;
@@ -418,6 +438,16 @@ struct source *worker_source(const struct worker *worker)
     return worker->source;
 }
 
+void worker_take_failures(struct worker *worker, struct failures_list *list)
+{
+    pthread_mutex_lock(&worker->report_lock);
+    for (struct regime *regime = worker->regimes; regime; regime = regime->next) {
+        failures_list_add(list, &regime->reported);
+        failures_clear(&regime->reported);
+    }
+    pthread_mutex_unlock(&worker->report_lock);
+}
+
 const struct worker_counters *worker_counters(const struct worker *worker)
 {
     return &worker->counters;
@@ -470,6 +500,7 @@ struct worker *worker_new(const struct worker_setting *setting, const struct wor
     worker->setting = setting;
     worker->seams = *seams;
     worker->number = number;
+    CHECK(pthread_mutex_init(&worker->report_lock, NULL) == 0);
     init_memory(worker);
     copy_routes(worker);
     name_topics(worker);
@@ -522,5 +553,6 @@ void worker_free(struct worker *worker)
     arena_fini(&worker->scratch);
     buf_fini(&worker->text);
     buf_fini(&worker->membership);
+    pthread_mutex_destroy(&worker->report_lock);
     free(worker);
 }

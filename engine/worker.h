@@ -21,6 +21,7 @@
 #include "core/err.h"
 #include "engine/ruleset.h"
 #include "producer/sink.h"
+#include "rules/failures.h"
 #include "state/store.h"
 
 /* Shared by all workers; outlives them. */
@@ -47,7 +48,7 @@ struct worker_counters {
     atomic_ullong events, duplicates, late, future, signals, dead_letters, replayed, epochs,
         checkpoints, doubts, rebuilds;
     atomic_ullong customers, partitions; /* at present */
-    atomic_ullong timers_left, rule_errors, state_gone;
+    atomic_ullong timers_left, rule_errors, left_out, suppressed, state_gone;
     atomic_bool running;   /* all partitions are recovered */
     atomic_ullong ruleset; /* id of the rules that all live partitions are under, 0: several */
     atomic_bool settled;   /* and nothing that was read waits for its commit */
@@ -86,5 +87,11 @@ void worker_stop(struct worker *worker);
 struct source *worker_source(const struct worker *worker);
 
 const struct worker_counters *worker_counters(const struct worker *worker);
+
+/*
+ * Adds the rules that have failed since the last call to `list`; their places live as long as the
+ * worker and the rulesets that it was given. Any thread.
+ */
+void worker_take_failures(struct worker *worker, struct failures_list *list);
 void worker_free(struct worker *worker);
 #endif

@@ -6,12 +6,15 @@
 #ifndef ENGINE_WORKER_INNER_H
 #define ENGINE_WORKER_INNER_H
 
+#include <pthread.h>
+
 #include "consumer/decode.h"
 #include "engine/epoch.h"
 #include "engine/lane.h"
 #include "engine/publisher.h"
 #include "engine/worker.h"
 #include "producer/signal.h"
+#include "rules/failures.h"
 #include "state/codec.h"
 
 #define WORKER_EPOCHS (PUBLISHER_QUEUE_MAX + 2) /* under way, being filled, a settle */
@@ -26,6 +29,9 @@ struct regime {
     struct decoder *decoder;
     struct codec *codec;
     struct partition_setting setting;
+    struct rules_counters counters;
+    struct failures failures; /* since they were published */
+    struct failures reported; /* published, and not taken yet: under worker->report_lock */
 };
 
 struct worker {
@@ -35,12 +41,12 @@ struct worker {
     struct source *source;
     struct source_listener listener;
     struct publisher publisher;
-    struct regime *regimes;         /* all that were ever used, owned */
+    struct regime *regimes; /* all that were ever used, owned; its head changes under report_lock */
+    pthread_mutex_t report_lock;
     struct regime_archive *archive; /* rulesets of journals and layouts of records, owned */
     _Atomic(const struct ruleset *) wanted;
     struct signal_route *routes;
     struct partition_host host;
-    struct rules_counters rules_counters;
     struct signal_list signals;
     struct arena batch;       /* of one batch: decoded events, loads */
     struct arena page;        /* of one page of customers with timers due */
@@ -71,6 +77,7 @@ struct worker {
     struct errinfo fatal_info;
     bool drained; /* by worker_finish() */
     atomic_bool stopping;
+    uint64_t timers_left; /* by sweeps */
     struct worker_counters counters;
 };
 

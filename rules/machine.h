@@ -25,7 +25,7 @@
 /* A CEL expression and where it stands. No program: there is none. */
 struct expression {
     const struct cel_program *program;
-    const char *place; /* FILE:LINE:COLUMN */
+    uint32_t rule; /* its number: rules_place() */
     struct slice text;
     struct diag_pos at;
 };
@@ -74,7 +74,7 @@ struct action {
     const struct assignment *assignments; /* assign */
     uint32_t assignment_count;
     const struct emit *emit;
-    const char *place;
+    uint32_t rule;
 };
 
 /* Actions that one guard decides on. */
@@ -95,6 +95,7 @@ struct transition {
     struct expression guard;
     const struct emit *emit; /* NULL: none */
     struct actions actions;
+    uint32_t rule;
     struct diag_pos at;
 };
 
@@ -208,6 +209,8 @@ struct rules {
     size_t signal_type_count, signal_type_capacity;
     struct cel_program **programs;
     size_t program_count, program_capacity;
+    const char **places; /* FILE:LINE:COLUMN of each rule */
+    size_t rule_count, rule_capacity;
 
     /* By name id: which machines look at an event (or a signal) of that name; 0 is any other name. */
     uint64_t *event_machines;

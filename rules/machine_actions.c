@@ -424,7 +424,7 @@ static void read_item_verb(struct loader *loader, const struct yaml_node *node, 
 static void read_verb(struct loader *loader, const struct yaml_node *key,
                       const struct yaml_node *value, struct action_list *list)
 {
-    struct action action = {.place = load_place(loader, key->at)};
+    struct action action = {.rule = load_rule(loader, key->at)};
     if (slice_is(key->text, "assign")) {
         if (read_assign(loader, value, &action))
             add_action(list, action);

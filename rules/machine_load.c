@@ -213,6 +213,38 @@ static uint64_t hash_rules(const struct rules *rules, const struct yaml_node *co
     return hash;
 }
 
+static struct layout_timer timer_of(const struct machine *machine, const struct timer *timer)
+{
+    switch (timer->kind) {
+    case TIMER_AFTER:
+        return (struct layout_timer){.kind = LAYOUT_AFTER, .duration_ms = timer->duration_ms};
+    case TIMER_IDLE:
+        return (struct layout_timer){.kind = LAYOUT_IDLE, .duration_ms = timer->duration_ms};
+    case TIMER_AT:
+        break;
+    }
+    return (struct layout_timer){.kind = LAYOUT_AT,
+                                 .variable = machine->layout_variables[timer->variable].name};
+}
+
+/* By state; NULL where the machine has none. */
+static const struct layout_timers *timers_of(struct rules *rules, const struct machine *machine)
+{
+    if (!machine->has_timers)
+        return NULL;
+    struct layout_timers *timers =
+        arena_calloc(&rules->arena, machine->state_count, sizeof(*timers));
+    for (uint32_t s = 0; s < machine->state_count; s++) {
+        const struct state *state = &machine->states[s];
+        struct layout_timer *items =
+            arena_calloc(&rules->arena, state->timer_count, sizeof(*items));
+        for (uint32_t i = 0; i < state->timer_count; i++)
+            items[i] = timer_of(machine, &state->timers[i]);
+        timers[s] = (struct layout_timers){items, state->timer_count};
+    }
+    return timers;
+}
+
 static void build_layout(struct rules *rules)
 {
     struct layout_machine *machines =
@@ -227,7 +259,7 @@ static void build_layout(struct rules *rules)
             .states = states,
             .state_count = machine->state_count,
             .initial = machine->initial,
-            .timer_words = machine->has_timers ? 1 : 0,
+            .timers = timers_of(rules, machine),
             .variables = machine->layout_variables,
             .variable_count = machine->variable_count + machine->hidden_count,
         };
@@ -288,6 +320,7 @@ void rules_free(struct rules *rules)
     for (uint32_t i = 0; i < rules->machine_count; i++)
         yaml_free(rules->files[i]);
     free(rules->programs);
+    free(rules->places);
     free(rules->names);
     free(rules->paths);
     free(rules->signal_types);
@@ -315,6 +348,16 @@ const struct event_wants *rules_wants(const struct rules *rules)
 struct slice rules_file(const struct rules *rules, size_t machine)
 {
     return yaml_source(rules->files[machine]);
+}
+
+uint32_t rules_rule_count(const struct rules *rules)
+{
+    return (uint32_t)rules->rule_count;
+}
+
+const char *rules_place(const struct rules *rules, uint32_t rule)
+{
+    return rules->places[rule];
 }
 
 struct slice rules_signal_type(const struct rules *rules, size_t index)

@@ -67,8 +67,8 @@ int32_t load_variable(struct loader *loader, const struct yaml_node *node);
 int32_t load_find_variable(const struct machine *machine, struct slice name);
 int32_t load_find_state(const struct machine *machine, struct slice name);
 
-/* FILE:LINE:COLUMN, in the arena. */
-const char *load_place(struct loader *loader, struct diag_pos at);
+/* A number for what stands there and can fail at run time. */
+uint32_t load_rule(struct loader *loader, struct diag_pos at);
 
 /* "slice" as printf wants it. */
 #define SLICE_ARGS(slice) (int)(slice).size, (slice).data

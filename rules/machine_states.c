@@ -37,6 +37,7 @@ static void read_transition(struct loader *loader, const struct yaml_node *node,
 {
     static const char *const keys[] = {"target", "guard", "emit", "actions", NULL};
     transition->at = node->at;
+    transition->rule = load_rule(loader, node->at);
     if (node->kind == YAML_SEQUENCE) {
         diag_error(loader->diag, node->at, "a list of transitions can't hold another list");
         return;

@@ -149,9 +149,14 @@ bool load_number(struct loader *loader, const struct yaml_node *node, const char
     return true;
 }
 
-const char *load_place(struct loader *loader, struct diag_pos at)
+uint32_t load_rule(struct loader *loader, struct diag_pos at)
 {
-    return arena_printf(&loader->rules->arena, "%s:%d:%d", at.file, at.line, at.column).data;
+    struct rules *rules = loader->rules;
+    rules->places = machine_grow(rules->places, rules->rule_count, &rules->rule_capacity,
+                                 sizeof(*rules->places));
+    rules->places[rules->rule_count] =
+        arena_printf(&rules->arena, "%s:%d:%d", at.file, at.line, at.column).data;
+    return (uint32_t)rules->rule_count++;
 }
 
 static void keep_program(struct rules *rules, struct cel_program *program)
@@ -194,7 +199,7 @@ struct expression load_expression(struct loader *loader, const struct yaml_node 
         loader->rules->slot_properties =
             machine_want_path(loader->rules, EVENT_ROOT_PROPERTIES, NULL, 0);
     load_check_calls(loader, node);
-    return (struct expression){program, load_place(loader, node->at), node->text, node->at};
+    return (struct expression){program, load_rule(loader, node->at), node->text, node->at};
 }
 
 struct expression load_guard(struct loader *loader, const struct yaml_node *node)

@@ -21,6 +21,7 @@
 #define RULES_CHAIN_MAX    16   /* of `always` */
 #define RULES_MACHINES_MAX 64
 
+struct failures; /* rules/failures.h */
 struct rules;
 struct yaml_node;
 
@@ -61,18 +62,29 @@ struct slice rules_signal_type(const struct rules *rules, size_t index);
 void rules_dot(const struct rules *rules, FILE *out);
 
 /*
- * What goes wrong at run time, and what is left out: counted per rule and named by its place. Not
- * part of results.
+ * A rule is what can fail at run time: an expression, an action, a transition. Numbered from 0 when
+ * it is loaded; its place is FILE:LINE:COLUMN, and lives as long as the rules.
  */
+uint32_t rules_rule_count(const struct rules *rules);
+const char *rules_place(const struct rules *rules, uint32_t rule);
+
+/* What goes wrong at run time, and what is left out. Not part of results. */
 struct rules_counters {
     uint64_t guard_errors, data_errors, action_errors;
     uint64_t chain_overflows; /* `always` longer than RULES_CHAIN_MAX */
     uint64_t timer_overflows; /* steps that left timers over */
+    uint64_t event_overflows; /* of these the ones of an event, which sweeps do not count */
     uint64_t overflows;       /* elements that a container had no room for */
     uint64_t cooldown_suppressed;
-    const char *last_error_place; /* FILE:LINE:COLUMN of the latest, static as the rules */
-    char last_error[200];
+    struct failures *failures; /* the errors of the first two lines by rule; NULL: nobody asks */
 };
+
+/* All that failures.h names. */
+static inline uint64_t rules_errors(const struct rules_counters *counters)
+{
+    return counters->guard_errors + counters->data_errors + counters->action_errors +
+           counters->chain_overflows;
+}
 
 /*
  * Absolute per-partition statistics: customers per state, transitions. [machine's first + state],

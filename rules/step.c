@@ -155,7 +155,8 @@ static void fire_before(struct step *step, const struct event *event)
     uint32_t fired;
     if (event->late || step->customer->deadline_ms > event->time_ms)
         return;
-    fire_due(step, event->time_ms, RULES_TIMERS_MAX, &fired);
+    if (fire_due(step, event->time_ms, RULES_TIMERS_MAX, &fired))
+        step->context->counters->event_overflows++;
 }
 
 /* Heard from again in the very event that found it forgotten: a new record, which knows this event's id. */

@@ -170,8 +170,8 @@ bool step_list_next(struct step *step, struct step_list *cursor, struct value *e
 /* A number, or a number in text; false for anything else. Not finite is a number too. */
 bool step_number(struct value value, double *number);
 
-/* An error: counted, and remembered with its place. */
-void step_failed(struct step *step, uint64_t *counter, const char *place, struct slice message);
+/* An error: counted, in all and by its rule. */
+void step_failed(struct step *step, uint64_t *counter, uint32_t rule, struct slice message);
 
 /* ---- functions.c */
 extern const struct cel_function step_functions[];

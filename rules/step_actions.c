@@ -1,22 +1,20 @@
 /* Actions: what changes the memory. One that fails leaves its variable as it was, and is counted. */
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "core/number.h"
 #include "core/utf8.h"
+#include "rules/failures.h"
 #include "rules/step.h"
 #include "state/items.h"
 #include "state/texts.h"
 #include "state/window.h"
 
-void step_failed(struct step *step, uint64_t *counter, const char *place, struct slice message)
+void step_failed(struct step *step, uint64_t *counter, uint32_t rule, struct slice message)
 {
-    struct rules_counters *counters = step->context->counters;
     (*counter)++;
-    counters->last_error_place = place;
-    snprintf(counters->last_error, sizeof(counters->last_error), "%.*s", (int)message.size,
-             message.data ? message.data : "");
+    if (step->context->counters->failures)
+        failures_add(step->context->counters->failures, rule, message);
 }
 
 /* What fails, or gives no bool, does not hold. */
@@ -29,7 +27,7 @@ bool step_guard(struct step *step, const struct expression *guard)
         return value.b;
     struct slice message =
         value.kind == VALUE_ERROR ? value_text(value) : SLICE("the guard gives no bool");
-    step_failed(step, &step->context->counters->guard_errors, guard->place, message);
+    step_failed(step, &step->context->counters->guard_errors, guard->rule, message);
     return false;
 }
 
@@ -38,9 +36,9 @@ struct slice step_element(struct slice text)
     return utf8_cut(text, 128);
 }
 
-static void action_failed(struct step *step, const char *place, struct slice message)
+static void action_failed(struct step *step, uint32_t rule, struct slice message)
 {
-    step_failed(step, &step->context->counters->action_errors, place, message);
+    step_failed(step, &step->context->counters->action_errors, rule, message);
 }
 
 /* ---- assign */
@@ -128,7 +126,7 @@ static void assign(struct step *step, const struct action *action)
         struct value value = cel_eval(assignment->expression.program, &step->activation);
         const struct layout_variable *variable = &step->layout->variables[assignment->variable];
         if (!convert(variable, value, &values[i])) {
-            action_failed(step, assignment->expression.place,
+            action_failed(step, assignment->expression.rule,
                           value.kind == VALUE_ERROR
                               ? value_text(value)
                               : SLICE("the value is not of the variable's type"));
@@ -158,7 +156,7 @@ static void sum_window(struct step *step, const struct action *action, struct va
     const struct layout_variable *variable = &step->layout->variables[action->variable];
     double amount = 0;
     if (!step_number(value, &amount) || !isfinite(amount)) {
-        action_failed(step, action->place, SLICE("'sum' takes a finite number"));
+        action_failed(step, action->rule, SLICE("'sum' takes a finite number"));
         return;
     }
     step_save(step, action->variable);
@@ -178,7 +176,7 @@ static void note(struct step *step, uint32_t variable, struct slice text, enum t
 static void count_key(struct step *step, const struct action *action, struct value value)
 {
     if (value.kind != VALUE_STRING) {
-        action_failed(step, action->place, SLICE("'count' takes a text"));
+        action_failed(step, action->rule, SLICE("'count' takes a text"));
         return;
     }
     struct slice key = step_element(value_text(value));
@@ -217,7 +215,7 @@ static void add(struct step *step, const struct action *action, struct value val
         return;
     }
     if (value.kind != VALUE_LIST || !are_texts(step, value)) {
-        action_failed(step, action->place, SLICE("'add' takes a text or a list of texts"));
+        action_failed(step, action->rule, SLICE("'add' takes a text or a list of texts"));
         return;
     }
     struct step_list cursor = step_list_of(value);
@@ -239,7 +237,7 @@ static void apply_value(struct step *step, const struct action *action)
 {
     struct value value = cel_eval(action->expression.program, &step->activation);
     if (value.kind == VALUE_ERROR)
-        action_failed(step, action->expression.place, value_text(value));
+        action_failed(step, action->expression.rule, value_text(value));
     else if (action->verb == VERB_COUNT_KEY)
         count_key(step, action, value);
     else if (action->verb == VERB_SUM)

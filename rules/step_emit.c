@@ -24,12 +24,12 @@ static void pack_field(struct step *step, const struct field *field, struct buf 
 {
     struct value value = cel_eval(field->expression.program, &step->activation);
     if (value.kind == VALUE_ERROR) {
-        step_failed(step, &step->context->counters->data_errors, field->expression.place,
+        step_failed(step, &step->context->counters->data_errors, field->expression.rule,
                     value_text(value));
         value = value_null();
     }
     if (!cel_to_msgpack(&step->activation, value, out))
-        step_failed(step, &step->context->counters->data_errors, field->expression.place,
+        step_failed(step, &step->context->counters->data_errors, field->expression.rule,
                     SLICE("the value can't be written: an error in it, or too many levels"));
 }
 

@@ -76,8 +76,7 @@ static void run_always(struct step *step)
         if (!transition)
             return;
         if (taken == RULES_CHAIN_MAX) {
-            step_failed(step, &step->context->counters->chain_overflows,
-                        transition->guard.place ? transition->guard.place : step->machine->file,
+            step_failed(step, &step->context->counters->chain_overflows, transition->rule,
                         SLICE("a chain of more than 16 'always' transitions stops here"));
             return;
         }

@@ -63,7 +63,9 @@ enum codec_flag {
  * A new customer, the caller's. `flags` may be NULL. By name: variables that are gone, or have
  * another type, are dropped; new ones are as at first; a new machine is in its initial state,
  * entered at the record's clock; what a smaller `max` has no room for goes as it would by an event.
- * Timer words stay with their state.
+ * A spent timer stays spent where its state has one of the same kind and duration (or variable);
+ * one that is gone is dropped; new ones are not spent, but for an `at` whose time is past: that is
+ * not armed, as on entering the state.
  *
  * ERR_REJECT: not a record, or of a layout that the codec does not know (codec_record_layout()
  * tells which).
@@ -80,7 +82,10 @@ bool codec_record_layout(struct slice record, uint64_t *id);
  * Appends the value of P:layouts, whose hash_bytes() is the layout's id:
  *
  *   [ machine, ... ]
- *     machine  [ name, [ state's name, ... ], initial, timer words, variable, variable, ... ]
+ *     machine  [ name, [ state's name, ... ], initial, timers, variable, variable, ... ]
+ *     timers   for each state [ kind, ms or variable, kind, ... ], in the order of the spent bits;
+ *              or a number: of timer words, 0 or (once) bits by position of which no more is told
+ *     kind     after idle at
  *     variable [ name, type, max or 0, bucket in ms or 0 ]
  *     type     bool int double string timestamp line_items set counter window_count window_sum
  */

@@ -398,7 +398,34 @@ static bool read_variable(struct mp *mp, const struct layout_variable *wire,
 
 /* ---- machines */
 
-static bool read_words(struct mp *mp, uint32_t wire_max, uint64_t *words, uint32_t max)
+/* Where the spent bits of a machine go. */
+struct spent {
+    const struct layout_timers *wire, *here; /* NULL, both of them: by position */
+    uint64_t *words;                         /* NULL: nowhere */
+    uint32_t word_count;
+};
+
+static void spend(const struct spent *spent, int64_t timer)
+{
+    if (timer >= 0)
+        spent->words[timer / 64] |= UINT64_C(1) << (timer % 64);
+}
+
+static void take_word(const struct spent *spent, uint32_t index, uint64_t word)
+{
+    if (!spent->wire) {
+        if (index < spent->word_count)
+            spent->words[index] = word;
+        return;
+    }
+    for (; word; word &= word - 1) {
+        uint64_t bit = (uint64_t)index * 64 + (uint64_t)__builtin_ctzll(word);
+        if (bit < spent->wire->count)
+            spend(spent, layout_find_timer(spent->here, &spent->wire->items[bit]));
+    }
+}
+
+static bool read_words(struct mp *mp, uint32_t wire_max, const struct spent *spent)
 {
     uint32_t count;
     if (!read_optional(mp, MP_ARRAY, &count) || count > wire_max)
@@ -407,8 +434,8 @@ static bool read_words(struct mp *mp, uint32_t wire_max, uint64_t *words, uint32
         uint64_t word;
         if (!read_uint64(mp, &word))
             return false;
-        if (i < max)
-            words[i] = word;
+        if (spent->words)
+            take_word(spent, i, word);
     }
     return true;
 }
@@ -421,31 +448,89 @@ struct reading {
     uint32_t flags;
 };
 
-static bool read_state(struct reading *reading, const struct plan_machine *plan)
+static const struct layout_timers no_timers = {NULL, 0};
+
+/* By position where nothing has changed, or where the older layout does not tell. */
+static struct spent spent_of(const struct reading *reading, const struct plan_machine *plan,
+                             uint32_t state)
+{
+    const struct layout_machine *here = &reading->layout->machines[plan->here];
+    struct spent spent = {
+        .words = customer_timer_words(reading->layout, reading->customer, plan->here),
+        .word_count = here->timer_words,
+    };
+    if (plan->wire != here && plan->wire->timers) {
+        spent.wire = &plan->wire->timers[state];
+        spent.here = here->timers ? &here->timers[plan->states[state]] : &no_timers;
+    }
+    return spent;
+}
+
+static bool is_past(const struct reading *reading, const struct layout_machine *machine,
+                    struct slice variable)
+{
+    const union customer_slot *slots = customer_slots(reading->layout, reading->customer);
+    for (uint32_t v = 0; v < machine->variable_count; v++)
+        if (slice_equal(machine->variables[v].name, variable)) {
+            int64_t at_ms = slots[machine->variable_first + v].i;
+            return at_ms != CUSTOMER_NO_TIME && at_ms <= reading->customer->clock_ms;
+        }
+    return false;
+}
+
+/*
+ * An `at` that is new in the customer's state, or in which the customer is newly, is armed only
+ * while its time is to come. Once the variables are read.
+ */
+static void rest_past(const struct reading *reading, const struct plan_machine *plan,
+                      uint32_t wire_state)
+{
+    if (plan->here == GONE)
+        return;
+    const struct layout_machine *here = &reading->layout->machines[plan->here];
+    bool is_kept = plan->states[wire_state] != GONE;
+    bool is_told = plan->wire->timers || plan->wire->timer_words == 0;
+    if (plan->wire == here || !here->timers || (is_kept && !is_told))
+        return;
+    const struct layout_timers *former =
+        is_kept && plan->wire->timers ? &plan->wire->timers[wire_state] : &no_timers;
+    const struct layout_timers *timers =
+        &here->timers[customer_machines(reading->customer)[plan->here].state];
+    struct spent spent = {.words =
+                              customer_timer_words(reading->layout, reading->customer, plan->here)};
+    for (uint32_t i = 0; i < timers->count; i++) {
+        const struct layout_timer *timer = &timers->items[i];
+        if (timer->kind == LAYOUT_AT && layout_find_timer(former, timer) < 0 &&
+            is_past(reading, here, timer->variable))
+            spend(&spent, i);
+    }
+}
+
+static bool read_state(struct reading *reading, const struct plan_machine *plan,
+                       uint32_t *wire_state)
 {
     struct customer *customer = reading->customer;
     int64_t state, age;
     if (!read_bounded(&reading->mp, 0, plan->wire->state_count - 1, &state) ||
         !read_bounded(&reading->mp, -NUMBER_MAX, NUMBER_MAX, &age))
         return false;
-    uint32_t words_here = 0;
-    uint64_t *words = NULL;
+    struct spent spent = {0};
     if (plan->here != GONE && plan->states[state] != GONE) {
         customer_machines(customer)[plan->here] =
             (struct customer_machine){customer->clock_ms - age, (uint16_t)plan->states[state]};
-        words = customer_timer_words(reading->layout, customer, plan->here);
-        words_here = reading->layout->machines[plan->here].timer_words;
+        spent = spent_of(reading, plan, (uint32_t)state);
     } else if (plan->here != GONE) {
         reading->flags |= CODEC_STATE_GONE; /* in the initial state since the clock, as made */
     }
-    return read_words(&reading->mp, plan->wire->timer_words, words, words_here);
+    *wire_state = (uint32_t)state;
+    return read_words(&reading->mp, plan->wire->timer_words, &spent);
 }
 
 static bool read_machine(struct reading *reading, const struct plan_machine *plan)
 {
-    uint32_t count;
+    uint32_t count, wire_state;
     if (!read_array(&reading->mp, &count) || count != 3 + plan->wire->variable_count ||
-        !read_state(reading, plan))
+        !read_state(reading, plan, &wire_state))
         return false;
     union customer_slot *slots = customer_slots(reading->layout, reading->customer);
     for (uint32_t v = 0; v < plan->wire->variable_count; v++) {
@@ -456,6 +541,7 @@ static bool read_machine(struct reading *reading, const struct plan_machine *pla
         if (!read)
             return false;
     }
+    rest_past(reading, plan, wire_state);
     return true;
 }
 

@@ -15,6 +15,7 @@
 #define MACHINES_MAX    1024
 #define VARIABLES_MAX   65536
 #define TIMER_WORDS_MAX 1024
+#define TIMERS_MAX      (TIMER_WORDS_MAX * 64)
 #define MAX_MAX         (1u << 24)
 
 /* ---- writing */
@@ -73,6 +74,22 @@ static void add_variable(struct buf *out, const struct layout_variable *variable
     add_number(out, variable->type == LAYOUT_WINDOW ? variable->bucket_ms : 0);
 }
 
+static const char *const kind_names[] = {
+    [LAYOUT_AFTER] = "after", [LAYOUT_IDLE] = "idle", [LAYOUT_AT] = "at"};
+
+static void add_timers(struct buf *out, const struct layout_timers *timers)
+{
+    add_head(out, 2 * timers->count);
+    for (uint32_t i = 0; i < timers->count; i++) {
+        const struct layout_timer *timer = &timers->items[i];
+        add_text(out, slice_of(kind_names[timer->kind]));
+        if (timer->kind == LAYOUT_AT)
+            add_text(out, timer->variable);
+        else
+            add_number(out, timer->duration_ms);
+    }
+}
+
 static void add_machine(struct buf *out, const struct layout_machine *machine)
 {
     add_head(out, 4 + machine->variable_count);
@@ -81,7 +98,12 @@ static void add_machine(struct buf *out, const struct layout_machine *machine)
     for (uint32_t s = 0; s < machine->state_count; s++)
         add_text(out, machine->states[s]);
     add_number(out, machine->initial);
-    add_number(out, machine->timer_words);
+    if (!machine->timers)
+        add_number(out, machine->timer_words);
+    else
+        add_head(out, machine->state_count);
+    for (uint32_t s = 0; machine->timers && s < machine->state_count; s++)
+        add_timers(out, &machine->timers[s]);
     for (uint32_t v = 0; v < machine->variable_count; v++)
         add_variable(out, &machine->variables[v]);
 }
@@ -163,16 +185,67 @@ static bool read_states(struct mp *mp, struct arena *arena, struct layout_machin
     return true;
 }
 
+static bool read_kind(struct mp *mp, enum layout_timer_kind *kind)
+{
+    struct mp_token token;
+    if (!mp_read(mp, &token) || token.kind != MP_STR)
+        return false;
+    for (int i = LAYOUT_AFTER; i <= LAYOUT_AT; i++) {
+        *kind = (enum layout_timer_kind)i;
+        if (slice_is(token.bytes, kind_names[i]))
+            return true;
+    }
+    return false;
+}
+
+static bool read_timers(struct mp *mp, struct arena *arena, struct layout_timers *timers)
+{
+    uint32_t count;
+    if (!read_array(mp, 0, 2 * TIMERS_MAX, &count) || count % 2 != 0)
+        return false;
+    timers->count = count / 2;
+    struct layout_timer *items = arena_calloc(arena, timers->count, sizeof(*items));
+    timers->items = items;
+    for (uint32_t i = 0; i < timers->count; i++) {
+        if (!read_kind(mp, &items[i].kind))
+            return false;
+        bool read = items[i].kind == LAYOUT_AT ? read_text(mp, arena, &items[i].variable)
+                                               : read_number(mp, INT64_MAX, &items[i].duration_ms);
+        if (!read)
+            return false;
+    }
+    return true;
+}
+
+/* By state, or the number of words alone. */
+static bool read_all_timers(struct mp *mp, struct arena *arena, struct layout_machine *machine)
+{
+    struct mp_token token;
+    if (!mp_read(mp, &token))
+        return false;
+    if (token.kind == MP_INT) {
+        machine->timer_words = (uint32_t)token.i;
+        return token.i >= 0 && token.i <= TIMER_WORDS_MAX;
+    }
+    if (token.kind != MP_ARRAY || token.count != machine->state_count)
+        return false;
+    struct layout_timers *timers = arena_calloc(arena, machine->state_count, sizeof(*timers));
+    machine->timers = timers;
+    for (uint32_t s = 0; s < machine->state_count; s++)
+        if (!read_timers(mp, arena, &timers[s]))
+            return false;
+    return true;
+}
+
 static bool read_machine(struct mp *mp, struct arena *arena, struct layout_machine *machine)
 {
     uint32_t count;
-    int64_t initial, timer_words;
+    int64_t initial;
     if (!read_array(mp, 4, 4 + VARIABLES_MAX, &count) || !read_text(mp, arena, &machine->name) ||
         !read_states(mp, arena, machine) || !read_number(mp, machine->state_count - 1, &initial) ||
-        !read_number(mp, TIMER_WORDS_MAX, &timer_words))
+        !read_all_timers(mp, arena, machine))
         return false;
     machine->initial = (uint32_t)initial;
-    machine->timer_words = (uint32_t)timer_words;
     machine->variable_count = count - 4;
     struct layout_variable *variables =
         arena_calloc(arena, machine->variable_count, sizeof(*variables));

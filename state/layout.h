@@ -33,11 +33,27 @@ struct layout_variable {
     bool window_is_sum; /* of a window: double sums, else int counts */
 };
 
+enum layout_timer_kind { LAYOUT_AFTER, LAYOUT_IDLE, LAYOUT_AT };
+
+/* What makes a timer the same one under other rules. */
+struct layout_timer {
+    enum layout_timer_kind kind;
+    int64_t duration_ms;   /* after, idle */
+    struct slice variable; /* at: the name */
+};
+
+/* Of one state, in the order of their bits. */
+struct layout_timers {
+    const struct layout_timer *items;
+    uint32_t count;
+};
+
 struct layout_machine {
     struct slice name;
     const struct slice *states;
     uint32_t state_count; /* at most 65,535 */
     uint32_t initial;
+    const struct layout_timers *timers; /* by state; NULL: it has none, or does not tell */
     uint32_t timer_words; /* 64-bit words of "spent" bits: as its busiest state needs, or 0 */
     const struct layout_variable *variables;
     uint32_t variable_count;
@@ -54,8 +70,12 @@ struct layout {
 };
 
 /*
- * Numbers variable_first, timer_word_first, slot_count, timer_word_count and id once the rest is
- * filled, and takes `machines`, of which layout->machine_count says the number, as the layout's.
+ * Numbers variable_first, timer_word_first, slot_count, timer_word_count and id, and timer_words
+ * where there are `timers`, once the rest is filled, and takes `machines`, of which
+ * layout->machine_count says the number, as the layout's.
  */
 void layout_seal(struct layout *layout, struct layout_machine *machines);
+
+/* Where the timer stands among these: its bit, or -1. */
+int64_t layout_find_timer(const struct layout_timers *timers, const struct layout_timer *timer);
 #endif

@@ -309,6 +309,37 @@ static void test_other_rules_go_on_where_the_former_were(void **state)
     pipeline_close(&pipeline);
 }
 
+/* ---- rules that fail ---- */
+
+static const char failing_rules[] = "machine: greeter\n"
+                                    "data: { referrer: event.properties.referrer }\n"
+                                    "initial: first\n"
+                                    "states:\n"
+                                    "  first: { on: { page_viewed: { emit: first.greeting } } }\n";
+
+/* Not a line an event: what has failed since the last progress line is one line a rule. */
+static void test_rules_that_fail_are_named_and_counted(void **state)
+{
+    struct pipeline_options options = {
+        .partitions = 1,
+        .machines = pipeline_write("failing.yaml", failing_rules),
+        .more = "workers: 1\n",
+    };
+    struct pipeline pipeline;
+
+    (void)state;
+    pipeline_open(&pipeline, &options);
+    pipeline_start(&pipeline, 0);
+    send_page(&pipeline, TIME_MS);
+    send_page(&pipeline, TIME_MS + 1);
+    pipeline_await_log(&pipeline, 0, " rule_errors=2 ", 1);
+    pipeline_await_log(&pipeline, 0, "/failing.yaml:2:19\" count=", 1);
+    /* Two where a progress line came between. */
+    assert_in_range(pipeline_log_count(&pipeline, 0, "warn rule.failed place=\""), 1, 2);
+    pipeline_stop(&pipeline, 0);
+    pipeline_close(&pipeline);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -316,6 +347,7 @@ int main(void)
         cmocka_unit_test(test_an_evicting_redis_is_refused_with_the_command_that_changes_it),
         cmocka_unit_test(test_an_unknown_input_topic_is_named),
         cmocka_unit_test(test_mistakes_in_the_configuration_are_all_named_and_nothing_starts),
+        cmocka_unit_test(test_rules_that_fail_are_named_and_counted),
         cmocka_unit_test(test_other_rules_go_on_where_the_former_were),
     };
 

@@ -58,9 +58,10 @@ struct world {
     uint64_t random;
     uint64_t seed; /* of owner tokens */
     int fail_commits;
-    unsigned moves;     /* of the wall clock, found in the journals */
-    bool threaded;      /* the publisher has its thread, and time is the machine's */
-    uint32_t batch_max; /* messages of one poll */
+    unsigned moves;                 /* of the wall clock, found in the journals */
+    char metadata[PARTITIONS][513]; /* of the last commits */
+    bool threaded;                  /* the publisher has its thread, and time is the machine's */
+    uint32_t batch_max;             /* messages of one poll */
 };
 
 /*
@@ -70,7 +71,8 @@ struct world {
 static const char *const changes[][2] = {
     {"idle: { 30m: { target: abandoned, emit: cart.abandoned } }",
      "idle: { 10m: { target: abandoned, emit: cart.abandoned } }"},
-    {"7d:", "2d:"},
+    {"7d:", "1h: { emit: cart.nudged }, 7d:"}, /* another timer before it */
+    {"value: total(context.items)", "value: event.properties.nowhere"}, /* fails at every signal */
 };
 
 static const struct topic_partition all_partitions[PARTITIONS] = {
@@ -103,6 +105,8 @@ static void take_offset(void *self, const struct sink_offset *offset)
 {
     struct world *world = self;
     source_log_commit(world->log, offset->of, offset->offset, offset->metadata);
+    snprintf(world->metadata[offset->of.partition], sizeof world->metadata[0], "%s",
+             offset->metadata);
 }
 
 static bool is_member(void *self, struct slice membership)
@@ -545,6 +549,31 @@ static void test_a_publisher_beside_the_worker_changes_nothing(void **state)
     world_fini(&world);
 }
 
+/* Each rule that fails is told once, with its place, whichever rules it is of. */
+static void test_rules_that_fail_are_told_by_their_place(void **state)
+{
+    struct world world;
+    struct failures_list list = {0};
+    (void)state;
+    world_init(&world, 4, 1000000);
+    world.wanted = world.other;
+    feed(&world, 4, EVENTS / 4);
+    struct worker *worker = new_worker(&world);
+    run_to_end(&world, worker);
+    worker_take_failures(worker, &list);
+    failures_list_sort(&list);
+    assert_int_equal(list.count, 1);
+    assert_non_null(strstr(list.items[0].place, ":18:10"));
+    assert_true(list.items[0].count > 100);
+    assert_int_equal(list.items[0].count, atomic_load(&worker_counters(worker)->rule_errors));
+    failures_list_fini(&list);
+    worker_take_failures(worker, &list);
+    assert_int_equal(list.count, 0);
+    finish(&world, worker);
+    check(&world, 4);
+    world_fini(&world);
+}
+
 static struct worker *disturb(struct world *world, struct worker *worker)
 {
     switch (pick(world, 9)) {
@@ -643,12 +672,195 @@ static void test_disturbances_lose_nothing_and_repeat_nothing(void **state)
     assert_true(rule_changes > PARTITIONS * 2 * count); /* one is each partition's first */
 }
 
+/* ---- positions that don't fit together ---- */
+
+static const struct topic_partition all_signals = {"shop.signals", 0};
+static const struct topic_partition first_journal = {"sim.journal.shop.events", 0};
+
+static int64_t first_c(const struct world *world)
+{
+    return source_log_committed(world->log, all_partitions[0]);
+}
+
+static void lose_c(struct world *world)
+{
+    source_log_commit(world->log, all_partitions[0], -1, "");
+}
+
+static void lose_c_and_journal(struct world *world)
+{
+    lose_c(world);
+    source_log_trim(world->log, first_journal, source_log_end(world->log, first_journal));
+}
+
+static void set_c_by_hand(struct world *world)
+{
+    source_log_commit(world->log, all_partitions[0], first_c(world), "");
+}
+
+static void set_c_by_hand_without_redis(struct world *world)
+{
+    set_c_by_hand(world);
+    store_bank_wipe(world->bank);
+}
+
+static void set_c_back(struct world *world)
+{
+    source_log_commit(world->log, all_partitions[0], first_c(world) - 10, world->metadata[0]);
+}
+
+static void retain_less_than_c(struct world *world)
+{
+    for (int i = 0; i < 2; i++)
+        source_log_append(world->log, all_partitions[0], SHOP_START_MS, SLICE("u"), SLICE(""));
+    source_log_trim(world->log, all_partitions[0], first_c(world) + 1);
+}
+
+static void retain_less_than_r(struct world *world)
+{
+    for (int i = 0; i < 10; i++)
+        source_log_append(world->log, all_partitions[0], SHOP_START_MS, SLICE("u"), SLICE(""));
+    source_log_trim(world->log, all_partitions[0], first_c(world) + 5);
+    source_log_commit(world->log, all_partitions[0], first_c(world) + 10, world->metadata[0]);
+}
+
+static void lose_journal(struct world *world)
+{
+    source_log_trim(world->log, first_journal, source_log_end(world->log, first_journal));
+}
+
+/* The rulesets' files go, of all partitions since one would do; what follows them stays. */
+static void lose_rules(struct world *world)
+{
+    struct source_message message;
+    struct journal_record record;
+    for (int32_t p = 0; p < PARTITIONS; p++) {
+        struct topic_partition journal = {first_journal.topic, p};
+        int64_t offset = 0;
+        do {
+            assert_true(source_log_get(world->log, journal, offset++, &message));
+            assert_true(journal_decode(message.value, &record));
+        } while (record.kind != JOURNAL_RULESET);
+        source_log_trim(world->log, journal, offset);
+    }
+    world->setting.ruleset = world->wanted = world->other;
+}
+
+static void damage_journal(struct world *world)
+{
+    source_log_append(world->log, first_journal, 0, SLICE(""), SLICE("?"));
+}
+
+static void add_partitions(struct world *world)
+{
+    source_log_create(world->log, "shop.events", PARTITIONS + 1);
+}
+
+static void damage_layout(struct world *world)
+{
+    struct store *store = store_memory_open(world->bank);
+    struct store_position position;
+    struct errinfo info;
+    struct arena arena;
+    arena_init(&arena);
+    assert_int_equal(store_own(store, all_partitions[0], 1, &arena, &position, &info), ERR_NONE);
+    struct checkpoint checkpoint = {.of = all_partitions[0],
+                                    .token = 1,
+                                    .version_before = position.version,
+                                    .version = position.version + 1,
+                                    .offset = position.offset,
+                                    .watermark_ms = position.watermark_ms,
+                                    .epoch = position.epoch,
+                                    .ruleset = position.ruleset,
+                                    .customers = position.customers,
+                                    .journal = position.journal,
+                                    .layout = 1,
+                                    .layout_text = SLICE("?")};
+    assert_int_equal(store_save(store, &checkpoint, NULL, &info), ERR_NONE);
+    store_close(store);
+    arena_fini(&arena);
+}
+
+#define ANEW  "begin the partition anew (see \"Begin a partition anew\" in docs/operations.md)"
+#define THERE "begin the partition anew, from that offset (see \"Begin a partition anew\""
+#define REBUILD                                                                                    \
+    "(stop all members of the group, redis-cli DEL 'stagecoach:{sim/shop.events/0}:meta', start)"
+
+static const struct refusal {
+    void (*spoil)(struct world *world);
+    const char *what, *advice, *how;
+} refusals[] = {
+    {lose_c, "there is a journal but no committed offset", ANEW, ""},
+    {lose_c_and_journal, "Redis has a checkpoint but the group has no committed offset", ANEW, ""},
+    {set_c_by_hand, "Redis has a checkpoint but the committed offset is not from Stagecoach", THERE,
+     ""},
+    {set_c_by_hand_without_redis,
+     "there is a journal but the committed offset is not from Stagecoach", THERE, ""},
+    {set_c_back, "the checkpoint in Redis is ahead of the committed offset",
+     "if this is the Redis of this Kafka, rebuild the partition ", REBUILD},
+    {retain_less_than_c, "the committed offset lies outside the log", ANEW, ""},
+    {retain_less_than_r,
+     "the events between checkpoint and committed offset are no longer in the log",
+     "rebuild the partition; state from before what is left of the log is lost ", REBUILD},
+    {lose_journal, "its journal ends before the record that the committed offset names", ANEW, ""},
+    {damage_journal, "its journal holds a record that can't be read", ANEW, ""},
+    {lose_rules, "were in force here, and are neither configured nor in the journal",
+     "the older version can go on; else begin the partition anew (see ", ""},
+    {add_partitions, "the topic's number of partitions has changed",
+     "better a new topic and a new group; else begin all its partitions anew, and delete the "
+     "journal topic (see ",
+     ""},
+    {damage_layout, "a layout of records in Redis can't be read", ": rebuild the partition ",
+     REBUILD},
+};
+
+/* Nothing of the partition has changed when it has been refused. */
+static void check_refusal(const struct refusal *refusal)
+{
+    struct world world;
+    struct errinfo info = {""};
+    enum err rc = ERR_NONE;
+
+    world_init(&world, 5, 1000000);
+    feed(&world, 5, EVENTS / 40);
+    struct worker *worker = new_worker(&world);
+    run_to_end(&world, worker);
+    finish(&world, worker);
+    refusal->spoil(&world);
+    int64_t c = first_c(&world), signals = source_log_end(world.log, all_signals);
+    worker = new_worker(&world);
+    for (int i = 0; i < 300 && rc == ERR_NONE; i++) {
+        world.now_ms += 1000; /* a journal is waited for */
+        rc = worker_step(worker, 0, &info);
+    }
+    worker_free(worker);
+    if (rc != ERR_FATAL)
+        fail_msg("not refused: %s", refusal->what);
+    if (strncmp(info.text, "topic shop.events partition 0: ", 31) != 0 ||
+        !strstr(info.text, refusal->what) || !strstr(info.text, ". Nothing was changed. ") ||
+        !strstr(info.text, refusal->advice) || !strstr(info.text, refusal->how))
+        fail_msg("expected '%s', '%s', '%s' in:\n%s", refusal->what, refusal->advice, refusal->how,
+                 info.text);
+    assert_int_equal(first_c(&world), c);
+    assert_int_equal(source_log_end(world.log, all_signals), signals);
+    world_fini(&world);
+}
+
+static void test_each_refusal_says_what_to_do(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
+        check_refusal(&refusals[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_worker_left_alone_signals_what_is_right),
         cmocka_unit_test(test_a_small_memory_changes_nothing),
         cmocka_unit_test(test_a_publisher_beside_the_worker_changes_nothing),
+        cmocka_unit_test(test_rules_that_fail_are_told_by_their_place),
+        cmocka_unit_test(test_each_refusal_says_what_to_do),
         cmocka_unit_test(test_disturbances_lose_nothing_and_repeat_nothing),
     };
     log_set_level(getenv("STAGECOACH_SIM_LOG") ? LOG_DEBUG : LOG_OFF);

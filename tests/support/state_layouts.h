@@ -30,22 +30,33 @@ static inline void shipped_layout(struct layout *layout, struct layout_machine *
     static const struct layout_variable lifecycle_variables[] = {
         {.name = NAME("viewed"), .type = LAYOUT_BOOL},
         {.name = NAME("orders"), .type = LAYOUT_INT}};
+    static const struct layout_timer half_an_hour[] = {
+        {.kind = LAYOUT_IDLE, .duration_ms = 1800000}};
+    static const struct layout_timer week[] = {{.kind = LAYOUT_AFTER, .duration_ms = 604800000}};
+    static const struct layout_timer fortnight[] = {
+        {.kind = LAYOUT_AFTER, .duration_ms = 1209600000}};
+    static const struct layout_timer quarter[] = {{.kind = LAYOUT_IDLE, .duration_ms = 7776000000}};
+    static const struct layout_timers cart_timers[] = {
+        {NULL, 0}, {half_an_hour, 1}, {half_an_hour, 1}, {week, 1}};
+    static const struct layout_timers browse_timers[] = {{NULL, 0}, {half_an_hour, 1}};
+    static const struct layout_timers lifecycle_timers[] = {
+        {NULL, 0}, {NULL, 0}, {fortnight, 1}, {quarter, 1}, {quarter, 1}, {quarter, 1}, {NULL, 0}};
     machines[0] = (struct layout_machine){.name = NAME("cart"),
                                           .states = cart,
                                           .state_count = 4,
-                                          .timer_words = 1,
+                                          .timers = cart_timers,
                                           .variables = cart_variables,
                                           .variable_count = 1};
     machines[1] = (struct layout_machine){.name = NAME("browse"),
                                           .states = browse,
                                           .state_count = 2,
-                                          .timer_words = 1,
+                                          .timers = browse_timers,
                                           .variables = browse_variables,
                                           .variable_count = 1};
     machines[2] = (struct layout_machine){.name = NAME("lifecycle"),
                                           .states = lifecycle,
                                           .state_count = 7,
-                                          .timer_words = 1,
+                                          .timers = lifecycle_timers,
                                           .variables = lifecycle_variables,
                                           .variable_count = 2};
     *layout = (struct layout){.machine_count = 3};

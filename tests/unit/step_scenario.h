@@ -26,6 +26,7 @@
 #include "core/mp.h"
 #include "core/number.h"
 #include "core/yaml.h"
+#include "rules/failures.h"
 #include "rules/rules.h"
 
 #define SCENARIO_BEGIN    INT64_C(1767225600000) /* 2026-01-01T00:00:00Z */
@@ -39,6 +40,7 @@ struct scenario_world {
     struct arena arena;
     struct signal_list signals;
     struct rules_counters counters;
+    struct failures failures;
     struct rules_stats stats;
     struct rules_context context;
     struct customer *customer; /* NULL: not heard from */
@@ -75,6 +77,8 @@ static inline void scenario_open_files(struct scenario_world *world, const char 
     const struct rules *rules = world->rules;
     uint32_t machines = rules_layout(rules)->machine_count;
     world->decoder = decoder_new(world->schema, rules_wants(rules));
+    failures_init(&world->failures, rules);
+    world->counters.failures = &world->failures;
     arena_init(&world->arena);
     signal_list_init(&world->signals);
     world->stats.states = calloc(rules_stats_state(rules, machines, 0) + 1, sizeof(int64_t));
@@ -120,6 +124,7 @@ static inline void scenario_forget_customer(struct scenario_world *world)
 static inline void scenario_close(struct scenario_world *world)
 {
     scenario_forget_customer(world);
+    failures_fini(&world->failures);
     signal_list_fini(&world->signals);
     decoder_free(world->decoder);
     arena_fini(&world->arena);
@@ -128,6 +133,21 @@ static inline void scenario_close(struct scenario_world *world)
     rules_free(world->rules);
     schema_free(world->schema);
     yaml_free(world->constants);
+}
+
+/* How often what stands at ":LINE:COLUMN" has failed. */
+static inline uint64_t scenario_failed(const struct scenario_world *world, const char *place)
+{
+    struct failures_list list = {0};
+    uint64_t count = 0;
+    failures_list_add(&list, &world->failures);
+    for (size_t i = 0; i < list.count; i++) {
+        size_t size = strlen(list.items[i].place), wanted = strlen(place);
+        if (size >= wanted && strcmp(list.items[i].place + size - wanted, place) == 0)
+            count += list.items[i].count;
+    }
+    failures_list_fini(&list);
+    return count;
 }
 
 /* ---- from text to events */

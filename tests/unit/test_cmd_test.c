@@ -329,8 +329,8 @@ static void test_rules_that_failed_are_named(void **state)
     command_run(cmd_test, (const char *const[]){"test", folder->tests, NULL}, &folder->output);
     assert_int_equal(folder->output.code, 1);
     assert_non_null(strstr(folder->output.out,
-                           "  rules that failed: guards 1, data 0, actions 0; the latest at "));
-    assert_non_null(strstr(folder->output.out, "door.yaml:6:"));
+                           "  rules that failed: guards 1, data 0, actions 0, chains 0\n    "));
+    assert_non_null(strstr(folder->output.out, "door.yaml:6:23: 1 times, the last: "));
 }
 
 /* ---- wrong files ---- */

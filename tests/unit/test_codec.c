@@ -355,7 +355,7 @@ static void test_the_documented_record(void **state)
     memcpy(wanted, expected, sizeof(expected));
     for (int i = 0; i < 8; i++)
         wanted[2 + i] = (unsigned char)(shipped.id >> (8 * (7 - i)));
-    assert_true(shipped.id == 0x14b5faebcee273b0);
+    assert_true(shipped.id == 0x9cbd28468c30d7b8);
     assert_int_equal(record.size, sizeof(wanted));
     assert_memory_equal(record.data, wanted, sizeof(wanted));
     customer_free(&shipped, customer);
@@ -487,6 +487,163 @@ static void test_a_state_that_is_gone_gives_the_initial_one(void **state)
     assert_int_equal(customer_timer_words(&now, read, 0)[0], 0); /* they were that state's */
     customer_free(&rich, old);
     customer_free(&now, read);
+}
+
+/* ---- spent timers */
+
+/* clang-format off */
+#define IDLE(ms)     {.kind = LAYOUT_IDLE, .duration_ms = (ms)}
+#define AFTER(ms)    {.kind = LAYOUT_AFTER, .duration_ms = (ms)}
+#define AT(name_)    {.kind = LAYOUT_AT, .variable = NAME(name_)}
+#define TIMERS(list) {list, sizeof(list) / sizeof(*(list))}
+/* clang-format on */
+
+static const struct slice timed_states[] = {NAME("waiting"), NAME("resting")};
+static const struct layout_variable timed_variables[] = {
+    {.name = NAME("due"), .type = LAYOUT_TIMESTAMP},
+    {.name = NAME("then"), .type = LAYOUT_TIMESTAMP}};
+
+static struct layout timed_layout(struct layout_machine *machine,
+                                  const struct layout_timers *timers)
+{
+    struct layout layout = {.machine_count = 1};
+    *machine = (struct layout_machine){.name = NAME("timed"),
+                                       .states = timed_states,
+                                       .state_count = 2,
+                                       .timers = timers,
+                                       .variables = timed_variables,
+                                       .variable_count = 2};
+    layout_seal(&layout, machine);
+    return layout;
+}
+
+/* What is spent of `old` in the state, as bits of `now`. */
+static uint64_t spent_after(const struct layout_timers *old, const struct layout_timers *now,
+                            uint16_t at, uint64_t spent, int64_t due_ms)
+{
+    struct layout_machine machines[2];
+    struct layout before = timed_layout(&machines[0], old), after = timed_layout(&machines[1], now);
+    struct customer *customer = customer_new(&before, SLICE("u42"), 100000);
+    customer_machines(customer)[0] = (struct customer_machine){90000, at};
+    if (before.timer_word_count > 0)
+        customer_timer_words(&before, customer, 0)[0] = spent;
+    customer_slots(&before, customer)[0].i = due_ms;
+    struct customer *read = convert(&before, &after, customer, NULL);
+    assert_int_equal(customer_machines(read)[0].state, at);
+    uint64_t bits = after.timer_word_count > 0 ? customer_timer_words(&after, read, 0)[0] : 0;
+    customer_free(&before, customer);
+    customer_free(&after, read);
+    return bits;
+}
+
+/* Whatever their order: a timer is the same one by its state, its kind and what it waits for. */
+static void test_spent_timers_are_read_by_what_they_are(void **state)
+{
+    (void)state;
+    static const struct layout_timer old_waiting[] = {AFTER(60000), IDLE(60000), AT("due"),
+                                                      AFTER(7200000)};
+    static const struct layout_timer new_waiting[] = {AFTER(3600000), AT("due"), AFTER(7200000),
+                                                      IDLE(60000)};
+    static const struct layout_timer resting[] = {AFTER(60000)};
+    static const struct layout_timers old[] = {TIMERS(old_waiting), TIMERS(resting)};
+    static const struct layout_timers now[] = {TIMERS(new_waiting), TIMERS(resting)};
+    static const struct layout_timers none[] = {{NULL, 0}, TIMERS(resting)};
+    const int64_t never = CUSTOMER_NO_TIME;
+    static const struct {
+        uint64_t old, now;
+    } rows[] = {
+        {0x0, 0x0}, {0x1, 0x0} /* gone */, {0x2, 0x8}, {0x4, 0x2}, {0x8, 0x4}, {0xf, 0xe},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+        assert_int_equal(spent_after(old, now, 0, rows[i].old, never), rows[i].now);
+    assert_int_equal(spent_after(old, now, 1, 1, never), 1);
+    assert_int_equal(spent_after(old, none, 0, 0xf, never), 0);
+    assert_int_equal(spent_after(none, now, 0, 0, never), 0);
+    assert_int_equal(spent_after(old, NULL, 0, 0xf, never), 0);
+    assert_int_equal(spent_after(NULL, now, 0, 0, never), 0);
+}
+
+/* As on entering: a time that is past arms nothing. One that was armed fires, late as it is. */
+static void test_a_new_at_whose_time_is_past_is_not_armed(void **state)
+{
+    (void)state;
+    static const struct layout_timer one[] = {AFTER(60000), AT("then")};
+    static const struct layout_timer two[] = {AT("due"), AFTER(60000)};
+    static const struct layout_timers old[] = {TIMERS(one), {NULL, 0}};
+    static const struct layout_timers now[] = {TIMERS(two), {NULL, 0}};
+    assert_int_equal(spent_after(old, now, 0, 0, 99999), 1);
+    assert_int_equal(spent_after(old, now, 0, 1, 100000), 3);
+    assert_int_equal(spent_after(old, now, 0, 0, 100001), 0);
+    assert_int_equal(spent_after(old, now, 0, 0, CUSTOMER_NO_TIME), 0);
+    assert_int_equal(spent_after(NULL, now, 0, 0, 99999), 1);
+    static const struct layout_timers moved[] = {{two + 1, 1}, {two, 1}};
+    assert_int_equal(spent_after(now, moved, 1, 0, 99999), 1);
+    static const struct layout_timer swapped[] = {AFTER(60000), AT("due")};
+    static const struct layout_timers same[] = {TIMERS(swapped), {NULL, 0}};
+    assert_int_equal(spent_after(now, same, 0, 0, 99999), 0);
+}
+
+/* More than a word of them, in the opposite order. */
+static void test_many_spent_timers_are_read_by_what_they_are(void **state)
+{
+    (void)state;
+    enum { COUNT = 100 };
+    struct layout_timer forwards[COUNT], backwards[COUNT];
+    for (uint32_t i = 0; i < COUNT; i++)
+        forwards[i] = backwards[COUNT - 1 - i] = (struct layout_timer)AFTER(1000 * (i + 1));
+    const struct layout_timers one[] = {TIMERS(forwards), {NULL, 0}};
+    const struct layout_timers two[] = {TIMERS(backwards), {NULL, 0}};
+    struct layout_machine machines[2];
+    struct layout old = timed_layout(&machines[0], one), now = timed_layout(&machines[1], two);
+    assert_int_equal(old.timer_word_count, 2);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        struct customer *customer = customer_new(&old, SLICE("u42"), 100000);
+        customer_timer_words(&old, customer, 0)[i / 64] = UINT64_C(1) << i % 64;
+        struct customer *read = convert(&old, &now, customer, NULL);
+        const uint64_t *words = customer_timer_words(&now, read, 0);
+        uint32_t wanted = COUNT - 1 - i;
+        assert_true(words[wanted / 64] == UINT64_C(1) << wanted % 64);
+        assert_true(words[1 - wanted / 64] == 0);
+        customer_free(&old, customer);
+        customer_free(&now, read);
+    }
+}
+
+static void test_a_layout_of_timers_described_and_read_is_the_same(void **state)
+{
+    (void)state;
+    static const struct layout_timer some[] = {AFTER(60000), IDLE(60000), AT("due")};
+    static const struct layout_timers timers[] = {{NULL, 0}, TIMERS(some)};
+    struct layout_machine machine;
+    struct layout layout = timed_layout(&machine, timers);
+    struct buf description;
+    buf_init(&description);
+    codec_layout_describe(&layout, &description);
+    struct layout *read = codec_layout_read(buf_slice(&description));
+    assert_non_null(read);
+    assert_int_equal(read->id, layout.id);
+    assert_int_equal(read->timer_word_count, 1);
+    assert_int_equal(read->machines[0].timers[0].count, 0);
+    assert_int_equal(read->machines[0].timers[1].count, 3);
+    for (int64_t i = 0; i < 3; i++)
+        assert_int_equal(layout_find_timer(&read->machines[0].timers[1], &some[i]), i);
+    codec_layout_free(read);
+    struct codec *codec = codec_new(&shipped);
+    for (size_t size = 0; size < description.size; size++) {
+        struct slice cut = {description.data, size};
+        assert_int_equal(codec_know(codec, hash_bytes(cut), cut, NULL), ERR_REJECT);
+    }
+    seed = 9;
+    for (int i = 0; i < 20000; i++) { /* under its own hash, so that it is read */
+        size_t at = random_below((uint32_t)description.size);
+        char before = description.data[at];
+        description.data[at] = (char)(before ^ (1 << random_below(8)));
+        read = codec_layout_read(buf_slice(&description));
+        codec_layout_free(read);
+        description.data[at] = before;
+    }
+    codec_free(codec);
+    buf_fini(&description);
 }
 
 static void test_any_record_is_read_under_another_layout(void **state)
@@ -684,6 +841,10 @@ int main(void)
         cmocka_unit_test(test_the_documented_record),
         cmocka_unit_test(test_an_older_record_is_read_by_name),
         cmocka_unit_test(test_a_state_that_is_gone_gives_the_initial_one),
+        cmocka_unit_test(test_spent_timers_are_read_by_what_they_are),
+        cmocka_unit_test(test_a_new_at_whose_time_is_past_is_not_armed),
+        cmocka_unit_test(test_many_spent_timers_are_read_by_what_they_are),
+        cmocka_unit_test(test_a_layout_of_timers_described_and_read_is_the_same),
         cmocka_unit_test(test_any_record_is_read_under_another_layout),
         cmocka_unit_test(test_a_layout_described_and_read_is_the_same),
         cmocka_unit_test(test_a_record_of_an_unknown_layout_is_refused),

@@ -44,7 +44,7 @@ static void test_a_layouts_id_depends_on_every_name_type_and_bound(void **state)
                                      .variables = &variable,
                                      .variable_count = 1};
     struct layout changed = {.machine_count = 1};
-    uint64_t ids[8];
+    uint64_t ids[12];
     size_t count = 0;
     layout_seal(&changed, &machine);
     ids[count++] = changed.id;
@@ -63,6 +63,16 @@ static void test_a_layouts_id_depends_on_every_name_type_and_bound(void **state)
     machine.timer_words = 1;
     layout_seal(&changed, &machine);
     ids[count++] = changed.id;
+    const struct layout_timer timer[] = {{.kind = LAYOUT_AFTER, .duration_ms = 1000},
+                                         {.kind = LAYOUT_IDLE, .duration_ms = 1000},
+                                         {.kind = LAYOUT_IDLE, .duration_ms = 2000}};
+    for (size_t i = 0; i < 3; i++) {
+        const struct layout_timers timers[] = {{&timer[i], 1}, {NULL, 0}};
+        machine.timers = timers;
+        layout_seal(&changed, &machine);
+        ids[count++] = changed.id;
+    }
+    machine.timers = NULL;
     machine.name = SLICE("n");
     layout_seal(&changed, &machine);
     ids[count++] = changed.id;

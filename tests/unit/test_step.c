@@ -231,6 +231,7 @@ static void test_a_step_fires_at_most_1000_timers(void **state)
     /* An event does not wait: it is applied with 500 of them left behind it. */
     scenario_event(&world, SCENARIO_BEGIN + 2500 * 1000, "look", "");
     assert_int_equal(world.counters.timer_overflows, 2);
+    assert_int_equal(world.counters.event_overflows, 1);
     assert_true(scenario_check_signals(&world, "2500s m.seen a>b look { entered: 1767227600000 }"));
     assert_false(scenario_sweep(&world, SCENARIO_BEGIN + 2501 * 1000));
     scenario_close(&world);

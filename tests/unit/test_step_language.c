@@ -175,6 +175,8 @@ static void test_a_chain_of_always_stops_after_16(void **state)
     scenario_open(&world, machines, 1);
     scenario_event(&world, SCENARIO_BEGIN, "many", "");
     assert_int_equal(world.counters.chain_overflows, 1);
+    assert_int_equal(world.failures.failed_count, 1);
+    assert_int_equal(scenario_failed(&world, ":8:15"), 1);
     assert_int_equal(customer_slots(rules_layout(world.rules), world.customer)[0].i, 100 - 16);
     scenario_close(&world);
     scenario_open(&world, machines, 1);
@@ -262,7 +264,7 @@ static void test_what_fails_is_counted(void **state)
     scenario_open(&world, machines, 1);
     scenario_event(&world, SCENARIO_BEGIN, "bad", "{ text: x }");
     assert_int_equal(world.counters.action_errors, 1);
-    assert_non_null(strstr(world.counters.last_error_place, ":21:38"));
+    assert_int_equal(scenario_failed(&world, ":21:38"), 1);
     scenario_event(&world, SCENARIO_BEGIN, "add", "{ x: [ A, B, C, D, E ] }");
     assert_int_equal(world.counters.overflows, 2);
     scenario_event(&world, SCENARIO_BEGIN, "count", "{ x: '' }");
@@ -317,9 +319,15 @@ static void test_failing_guards_and_data_are_counted(void **state)
     scenario_open(&world, machines, 1);
     scenario_event(&world, SCENARIO_BEGIN, "guarded", "");
     assert_int_equal(world.counters.guard_errors, 1);
+    assert_int_equal(scenario_failed(&world, ":8:50"), 1);
     assert_int_equal(world.counters.data_errors, 0);
     scenario_event(&world, SCENARIO_BEGIN, "more", "");
     assert_int_equal(world.counters.data_errors, 1);
+    assert_int_equal(scenario_failed(&world, ":2:34"), 1);
+    scenario_event(&world, SCENARIO_BEGIN, "guarded", "");
+    assert_int_equal(world.counters.guard_errors, 2);
+    assert_int_equal(scenario_failed(&world, ":8:50"), 2);
+    assert_int_equal(world.failures.failed_count, 2);
     scenario_event(&world, SCENARIO_BEGIN, "cool", "");
     scenario_event(&world, SCENARIO_BEGIN, "cool", "");
     assert_int_equal(world.counters.cooldown_suppressed, 1);

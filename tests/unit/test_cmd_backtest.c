@@ -1,0 +1,105 @@
+/*
+ * `stagecoach backtest`: what its summary says of rules that fail.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "cli/cli.h"
+#include "command_run.h"
+
+struct folder {
+    char path[64], config[96], machine[96], input[96];
+    struct command_output output;
+};
+
+static void write_file(char path[96], const char *folder, const char *name, const char *text)
+{
+    snprintf(path, 96, "%s/%s", folder, name);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    assert_int_equal(fclose(file), 0);
+}
+
+static int open_folder(void **state)
+{
+    static struct folder folder;
+    snprintf(folder.path, sizeof folder.path, "/tmp/stagecoach-backtest-XXXXXX");
+    if (!mkdtemp(folder.path))
+        return -1;
+    write_file(folder.config, folder.path, "stagecoach.yaml",
+               "kafka: { topics: [shop.events] }\nmachines: [ door.yaml ]\n"
+               "events: { schema: " STAGECOACH_SOURCE_DIR "/config/schemas/segment.yaml }\n"
+               "signals: { topics: { '*': shop.signals } }\n");
+    *state = &folder;
+    return 0;
+}
+
+static int close_folder(void **state)
+{
+    struct folder *folder = *state;
+    remove(folder->config);
+    remove(folder->machine);
+    remove(folder->input);
+    return rmdir(folder->path);
+}
+
+/* Each failing rule, with its place and how often; those that never fail are not listed. */
+static void test_the_summary_lists_the_rules_that_failed(void **state)
+{
+    struct folder *folder = *state;
+    char first[160], second[160];
+    write_file(folder->machine, folder->path, "door.yaml",
+               "machine: door\n"
+               "context: { by: { type: set, max: 1 } }\n"
+               "data: { who: event.properties.who, name: event.name }\n"
+               "observe: { knock: { add: { by: event.id } } }\n"
+               "initial: shut\n"
+               "states:\n"
+               "  shut:\n"
+               "    on:\n"
+               "      knock:\n"
+               "        - { guard: event.properties.force > 3, target: open }\n"
+               "        - { emit: door.knocked }\n"
+               "  open: {}\n");
+    write_file(folder->input, folder->path, "events.jsonl",
+               "{\"userId\":\"a\",\"event\":\"knock\",\"timestamp\":\"2026-01-05T10:00:00Z\","
+               "\"messageId\":"
+               "\"1\",\"properties\":{\"force\":1}}\n"
+               "{\"userId\":\"a\",\"event\":\"knock\",\"timestamp\":\"2026-01-05T10:00:01Z\","
+               "\"messageId\":"
+               "\"2\"}\n"
+               "{\"userId\":\"a\",\"event\":\"knock\",\"timestamp\":\"2026-01-05T10:00:02Z\","
+               "\"messageId\":"
+               "\"3\",\"properties\":{\"force\":1}}\n");
+    command_run(cmd_backtest,
+                (const char *const[]){"backtest", "-c", folder->config, "--input", folder->input,
+                                      "--format", "segment-jsonl", NULL},
+                &folder->output);
+    assert_int_equal(folder->output.code, 0);
+    snprintf(first, sizeof first, "\n    %s:3:14: 3 times, the last: ", folder->machine);
+    snprintf(second, sizeof second, "\n    %s:10:20: 1 times, the last: ", folder->machine);
+    const char *summary = folder->output.err;
+    assert_non_null(strstr(summary, "\n3 rows, 3 events, 1 customers, 3 signals"));
+    assert_non_null(
+        strstr(summary, "\n  rules that failed: guards 1, data 3, actions 0, chains 0\n"));
+    assert_non_null(strstr(summary, first));
+    assert_non_null(strstr(summary, second));
+    assert_true(strstr(summary, first) < strstr(summary, second));
+    assert_null(strstr(summary, ":3:42"));
+    assert_non_null(
+        strstr(summary, "\n  left out   2 elements that a full variable had no room for\n"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_the_summary_lists_the_rules_that_failed, open_folder,
+                                        close_folder),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
