@@ -34,9 +34,10 @@ static const struct {
     {"customer", "to see one: redis-cli --scan --pattern 'PREFIX:{GROUP/*}:c:ID' names the record, "
                  "which is msgpack; to erase one: send an event `Customer Forgotten` of that "
                  "customer with `stagecoach replay`"},
-    {"reset", "stop all members of the group; then delete the partition's keys in Redis "
-              "(PREFIX:{GROUP/TOPIC/PARTITION}:*), and it is rebuilt from the log and the journal "
-              "at the next start"},
+    {"reset", "stop all members of the group; then delete the partition's key in Redis "
+              "(PREFIX:{GROUP/TOPIC/PARTITION}:meta), and it is rebuilt from the log and the "
+              "journal at the next start; docs/operations.md says when that is right, and what is "
+              "where it is not"},
 };
 #define MISSING_COUNT (sizeof missing / sizeof *missing)
 

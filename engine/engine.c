@@ -224,6 +224,7 @@ void engine_totals(const struct engine *engine, struct engine_totals *totals)
         totals->rule_errors += atomic_load_explicit(&of->rule_errors, memory_order_relaxed);
         totals->left_out += atomic_load_explicit(&of->left_out, memory_order_relaxed);
         totals->suppressed += atomic_load_explicit(&of->suppressed, memory_order_relaxed);
+        totals->state_gone += atomic_load_explicit(&of->state_gone, memory_order_relaxed);
         totals->workers_running += atomic_load_explicit(&of->running, memory_order_relaxed);
         totals->workers_settled += atomic_load_explicit(&of->settled, memory_order_relaxed);
     }
