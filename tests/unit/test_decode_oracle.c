@@ -20,7 +20,11 @@
 #include "core/utf8.h"
 #include "tests/unit/decode_fixture.h"
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define EVENTS_USUAL 200000
+#else
+#define EVENTS_USUAL 2000000
+#endif
 
 /* msgpack-c trusts the counts in headers, and asks for gigabytes that it then does not get: no reason for ASan to stop. */
 const char *__asan_default_options(void);
