@@ -95,6 +95,7 @@ int cmd_run(int argc, char **argv)
     if (!config)
         return cli_wrong(argv[0], "-c FILE is missing");
     cli_catch_signals();
+    cli_take_hangup(); /* one that comes while Kafka is waited for is obeyed later, not died of */
     rc = project_load_or_say(&project, config, NULL) ? run(&project) : 2;
     project_free(&project);
     return rc;

@@ -19,8 +19,9 @@ struct loaded { /* kept until the end: workers may be under any of them */
 struct reload {
     const struct project *running; /* whose configuration is in force but for its rules */
     struct loaded *loaded;
-    uint64_t ruleset; /* the latest that the engine was told */
-    uint64_t stamp;   /* of all files, at the last look */
+    struct loaded *refused; /* the latest, if it was; its files are those to be put right */
+    uint64_t ruleset;       /* the latest that the engine was told */
+    uint64_t stamp;         /* of all files, at the last look */
     struct clock clock;
     int64_t looked_ms;
 };
@@ -52,6 +53,8 @@ static uint64_t stamp_of(const struct config *config)
 
 static const struct config *latest_config(const struct reload *reload)
 {
+    if (reload->refused && reload->refused->project.config)
+        return reload->refused->project.config;
     return reload->loaded ? reload->loaded->project.config : reload->running->config;
 }
 
@@ -59,16 +62,16 @@ static const struct config *latest_config(const struct reload *reload)
 
 static void free_loaded(struct loaded *loaded)
 {
-    project_free(&loaded->project);
+    if (loaded)
+        project_free(&loaded->project);
     free(loaded);
 }
 
-static struct loaded *load(struct reload *reload)
+/* True where there is no mistake; each is printed. */
+static bool load(const struct reload *reload, struct loaded *loaded)
 {
-    struct loaded *loaded = calloc(1, sizeof *loaded);
     struct diag diag;
 
-    CHECK(loaded);
     diag_init(&diag);
     bool good = project_load(&loaded->project, reload->running->config->path, NULL, &diag);
     if (good)
@@ -77,18 +80,22 @@ static struct loaded *load(struct reload *reload)
     good = good && diag.error_count == 0;
     diag_print(&diag, stderr);
     diag_fini(&diag);
-    if (good)
-        return loaded;
-    free_loaded(loaded);
-    return NULL;
+    return good;
 }
 
 void reload_now(struct reload *reload, struct engine *engine)
 {
-    struct loaded *loaded = load(reload);
-    if (!loaded) {
+    struct loaded *loaded = calloc(1, sizeof *loaded);
+
+    CHECK(loaded);
+    /* As it is before the files are read: what changes meanwhile, the next look sees. */
+    reload->stamp = stamp_of(latest_config(reload));
+    free_loaded(reload->refused);
+    reload->refused = NULL;
+    if (!load(reload, loaded)) {
         log_error("reload.refused", "config=%s note=\"the rules in force go on\"",
                   reload->running->config->path);
+        reload->refused = loaded;
         return;
     }
     if (loaded->project.ruleset->id == reload->ruleset) {
@@ -109,12 +116,8 @@ void reload_if_changed(struct reload *reload, struct engine *engine)
     if (now_ms - reload->looked_ms < LOOK_EVERY_MS)
         return;
     reload->looked_ms = now_ms;
-    uint64_t stamp = stamp_of(latest_config(reload));
-    if (stamp == reload->stamp)
-        return;
-    reload->stamp = stamp;
-    reload_now(reload, engine);
-    reload->stamp = stamp_of(latest_config(reload)); /* it may name other files now */
+    if (stamp_of(latest_config(reload)) != reload->stamp)
+        reload_now(reload, engine);
 }
 
 struct reload *reload_new(const struct project *project)
@@ -135,5 +138,6 @@ void reload_free(struct reload *reload)
         reload->loaded = loaded->next;
         free_loaded(loaded);
     }
+    free_loaded(reload->refused);
     free(reload);
 }

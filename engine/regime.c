@@ -285,9 +285,14 @@ static void count_states(struct partition *partition, const struct customer *cus
         partition->stats.states[rules_stats_state(rules, m, machines[m].state)]++;
 }
 
+struct migrated {
+    uint64_t records;
+    uint64_t state_gone; /* who stood in a state that is gone, in any machine */
+};
+
 static enum err migrate_record(struct worker *worker, struct lane *lane, struct slice key,
                                struct slice bytes, struct checkpoint_record *record,
-                               struct errinfo *info)
+                               struct migrated *page, struct errinfo *info)
 {
     const struct layout *layout = rules_layout(lane->partition.setting->rules);
     struct customer *customer;
@@ -304,16 +309,17 @@ static enum err migrate_record(struct worker *worker, struct lane *lane, struct 
         .deadline_changed = true,
     };
     count_states(&lane->partition, customer);
-    if (flags & CODEC_STATE_GONE)
-        atomic_fetch_add_explicit(&worker->counters.state_gone, 1, memory_order_relaxed);
+    page->records++;
+    page->state_gone += (flags & CODEC_STATE_GONE) != 0;
     customer_free(layout, customer);
     return ERR_NONE;
 }
 
 /* One page; *more: there may be others. */
 static enum err migrate_page(struct worker *worker, struct lane *lane, bool *more,
-                             struct errinfo *info)
+                             struct migrated *migrated, struct errinfo *info)
 {
+    struct migrated page = {0};
     struct store_request request = {
         .of = lane->partition.id,
         .token = lane->token,
@@ -339,7 +345,7 @@ static enum err migrate_page(struct worker *worker, struct lane *lane, bool *mor
     for (size_t i = 0; i < request.timer_count && rc == ERR_NONE; i++)
         if (request.timer_records[i].size > 0)
             rc = migrate_record(worker, lane, request.timer_customers[i], request.timer_records[i],
-                                &records[checkpoint.record_count++], info);
+                                &records[checkpoint.record_count++], &page, info);
     checkpoint.records = records;
     flush_stats(lane, &worker->page, &checkpoint);
     flush_layout(worker, lane, &worker->page, &checkpoint);
@@ -352,16 +358,26 @@ static enum err migrate_page(struct worker *worker, struct lane *lane, bool *mor
     }
     lane->layout_stored = true;
     lane->version_acked = lane->version_taken = checkpoint.version;
+    migrated->records += page.records;
+    migrated->state_gone += page.state_gone;
     return ERR_NONE;
 }
 
 enum err regime_migrate(struct worker *worker, struct lane *lane, struct errinfo *info)
 {
+    struct migrated migrated = {0};
     bool more = true;
     enum err rc = ERR_NONE;
     while (rc == ERR_NONE && more)
-        rc = migrate_page(worker, lane, &more, info);
+        rc = migrate_page(worker, lane, &more, &migrated, info);
     lane->migrating = rc != ERR_NONE;
+    atomic_fetch_add_explicit(&worker->counters.state_gone, migrated.state_gone,
+                              memory_order_relaxed);
+    if (migrated.records > 0)
+        log_info("partition.records_taken_over",
+                 "topic=%s partition=%d records=%" PRIu64 " state_gone=%" PRIu64,
+                 lane->partition.id.topic, (int)lane->partition.id.partition, migrated.records,
+                 migrated.state_gone);
     return rc;
 }
 

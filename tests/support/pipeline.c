@@ -16,6 +16,7 @@
 #include "core/buf.h"
 #include "core/hash.h"
 #include "engine/backtest.h"
+#include "engine/journal.h"
 #include "producer/signal.h"
 
 #define SHIPPED        STAGECOACH_SOURCE_DIR "/config/machines/"
@@ -55,6 +56,19 @@ void pipeline_fail(struct pipeline *pipeline, const char *file, int line, const 
     process_fail(file, line, "%s", text);
 }
 
+/* `ID value`, sorted. */
+struct lines {
+    char **items;
+    size_t count, capacity;
+};
+
+static void free_lines(struct lines *lines)
+{
+    for (size_t i = 0; i < lines->count; i++)
+        free(lines->items[i]);
+    free(lines->items);
+}
+
 /* ---- the world ---- */
 
 static void create_topics(struct pipeline *pipeline)
@@ -73,6 +87,8 @@ void pipeline_open(struct pipeline *pipeline, const struct pipeline_options *opt
 {
     *pipeline = (struct pipeline){.partitions = options->partitions,
                                   .more = options->more ? options->more : ""};
+    if (pipeline->partitions > PIPELINE_PARTITIONS_MAX)
+        FAIL(pipeline, "PIPELINE_PARTITIONS_MAX is too small");
     pipeline->kafka = options->kafka ? options->kafka : cluster_kafka_shared();
     pipeline->redis = cluster_redis_start(options->redis);
     snprintf(pipeline->machines, sizeof pipeline->machines, "%s",
@@ -88,6 +104,24 @@ void pipeline_open(struct pipeline *pipeline, const struct pipeline_options *opt
     create_topics(pipeline);
 }
 
+static void forget_rules(struct pipeline *pipeline)
+{
+    while (pipeline->rules_count > 0) {
+        struct project *project = pipeline->rules[--pipeline->rules_count];
+        project_free(project);
+        free(project);
+    }
+}
+
+/* What was found last goes. */
+static void forget_found(struct pipeline *pipeline)
+{
+    if (pipeline->found)
+        free_lines(pipeline->found);
+    free(pipeline->found);
+    pipeline->found = NULL;
+}
+
 void pipeline_close(struct pipeline *pipeline)
 {
     for (int i = 0; i < PIPELINE_PROCESSES; i++)
@@ -100,9 +134,34 @@ void pipeline_close(struct pipeline *pipeline)
         free((void *)(uintptr_t)pipeline->messages[i].value.data);
     }
     free(pipeline->messages);
+    forget_rules(pipeline);
+    forget_found(pipeline);
 }
 
 /* ---- processes ---- */
+
+/* A process that looks at its files sees the old one or the new one. */
+struct replaced {
+    char path[512], beside[520];
+    FILE *file;
+};
+
+static FILE *replace_begin(struct replaced *replaced, const char *path)
+{
+    snprintf(replaced->path, sizeof replaced->path, "%s", path);
+    snprintf(replaced->beside, sizeof replaced->beside, "%s.new", path);
+    replaced->file = fopen(replaced->beside, "w");
+    if (!replaced->file)
+        process_fail(__FILE__, __LINE__, "%s can't be written", replaced->beside);
+    return replaced->file;
+}
+
+static void replace_end(struct replaced *replaced)
+{
+    bool failed = ferror(replaced->file) != 0;
+    if (fclose(replaced->file) != 0 || failed || rename(replaced->beside, replaced->path) != 0)
+        process_fail(__FILE__, __LINE__, "%s can't be written", replaced->path);
+}
 
 /*
  * The wall clock is kept out of it (watermark.idle) unless the test says otherwise: what it decides
@@ -110,9 +169,8 @@ void pipeline_close(struct pipeline *pipeline)
  */
 static void write_config(const struct pipeline *pipeline, int number, const char *path)
 {
-    FILE *file = fopen(path, "w");
-    if (!file)
-        process_fail(__FILE__, __LINE__, "%s can't be written", path);
+    struct replaced replaced;
+    FILE *file = replace_begin(&replaced, path);
     fprintf(file,
             "kafka: { brokers: '%s', group: %s, topics: [%s], properties: { session.timeout.ms: "
             "6000 } }\n",
@@ -128,7 +186,7 @@ static void write_config(const struct pipeline *pipeline, int number, const char
     fprintf(file, "instance: process-%d\n%s%s", number,
             strstr(pipeline->more, "watermark:") ? "" : "watermark: { idle: 1d }\n",
             pipeline->more);
-    fclose(file);
+    replace_end(&replaced);
 }
 
 const char *pipeline_configure(struct pipeline *pipeline, int number)
@@ -146,10 +204,10 @@ const char *pipeline_configure(struct pipeline *pipeline, int number)
 const char *pipeline_write(const char *name, const char *text)
 {
     static char path[512];
+    struct replaced replaced;
     snprintf(path, sizeof path, "%s/%s", process_scratch(), name);
-    FILE *file = fopen(path, "w");
-    if (!file || fputs(text, file) < 0 || fclose(file) != 0)
-        process_fail(__FILE__, __LINE__, "%s can't be written", path);
+    fputs(text, replace_begin(&replaced, path));
+    replace_end(&replaced);
     return path;
 }
 
@@ -223,6 +281,97 @@ static void check_running(struct pipeline *pipeline)
         if (pipeline->processes[i] && process_wait(pipeline->processes[i], 0, NULL))
             FAIL(pipeline, "process %d has ended by itself, with %d", i,
                  process_exit_code(pipeline->processes[i], 0));
+}
+
+/* ---- rules that change on the way ---- */
+
+uint64_t pipeline_note_rules(struct pipeline *pipeline)
+{
+    char path[512];
+
+    if (pipeline->rules_count == PIPELINE_RULES_MAX)
+        FAIL(pipeline, "PIPELINE_RULES_MAX is too small");
+    snprintf(path, sizeof path, "%s/stagecoach.yaml", pipeline->folders[0]);
+    struct project *project = allocate(sizeof *project);
+    if (!project_load_or_say(project, path, NULL))
+        FAIL(pipeline, "the configuration is wrong");
+    pipeline->rules[pipeline->rules_count++] = project;
+    return project->ruleset->id;
+}
+
+static size_t find_rules(struct pipeline *pipeline, uint64_t id)
+{
+    size_t i = 0;
+    while (i < pipeline->rules_count && pipeline->rules[i]->ruleset->id != id)
+        i++;
+    if (i == pipeline->rules_count)
+        FAIL(pipeline, "the journal names rules that the test knows nothing of: %016llx",
+             (unsigned long long)id);
+    return i;
+}
+
+/* Byte for byte what there must be of the noted files. */
+static void check_files(struct pipeline *pipeline, const struct cluster_record *found,
+                        const struct journal_record *record)
+{
+    const struct ruleset *ruleset = pipeline->rules[find_rules(pipeline, record->ruleset)]->ruleset;
+    struct buf wanted;
+    buf_init(&wanted);
+    journal_encode(record, ruleset->texts, ruleset->text_count, &wanted);
+    if (!slice_equal(buf_slice(&wanted), found->value))
+        FAIL(pipeline, "the journal holds other files than the test has written");
+    buf_fini(&wanted);
+}
+
+static void take_record(struct pipeline *pipeline, const struct cluster_record *found)
+{
+    struct pipeline_changes *changes = &pipeline->changes[found->partition];
+    struct journal_record record;
+
+    if (!journal_decode(found->value, &record))
+        FAIL(pipeline, "a record of the journal can't be read");
+    if (record.kind == JOURNAL_WATERMARK)
+        FAIL(pipeline, "the wall clock has moved a watermark: the computation knows none");
+    if (record.kind == JOURNAL_START)
+        return;
+    size_t rules = find_rules(pipeline, record.ruleset);
+    bool has_files = changes->with_files & 1u << rules;
+    if (has_files != (record.kind == JOURNAL_RULES))
+        FAIL(pipeline, "the journal holds files twice, or names rules before their files");
+    if (record.kind == JOURNAL_RULESET) {
+        check_files(pipeline, found, &record);
+        changes->with_files |= 1u << rules;
+        return;
+    }
+    if (changes->count == PIPELINE_RULES_MAX)
+        FAIL(pipeline, "PIPELINE_RULES_MAX is too small");
+    changes->items[changes->count].offset = record.offset;
+    changes->items[changes->count++].rules = rules;
+}
+
+static void read_changes(struct pipeline *pipeline)
+{
+    char *topic = journal_topic(pipeline->group, pipeline->events);
+    struct cluster_records *records = cluster_read(pipeline->kafka, topic, CLUSTER_COMMITTED);
+
+    memset(pipeline->changes, 0, sizeof pipeline->changes);
+    for (size_t i = 0; i < records->count; i++)
+        take_record(pipeline, &records->items[i]);
+    for (int p = 0; p < pipeline->partitions; p++)
+        if (pipeline->changes[p].count == 0 || pipeline->changes[p].items[0].offset != 0)
+            FAIL(pipeline, "the journal of partition %d does not begin at 0", p);
+    cluster_records_free(records);
+    free(topic);
+}
+
+/* The rules of the configuration, throughout. */
+static void suppose_no_changes(struct pipeline *pipeline)
+{
+    pipeline_configure(pipeline, 0);
+    pipeline_note_rules(pipeline);
+    memset(pipeline->changes, 0, sizeof pipeline->changes);
+    for (int p = 0; p < pipeline->partitions; p++)
+        pipeline->changes[p].count = 1; /* note 0 from offset 0 on */
 }
 
 /* ---- events ---- */
@@ -388,11 +537,6 @@ void pipeline_await_end(struct pipeline *pipeline)
 
 /* ---- signals ---- */
 
-struct lines {
-    char **items;
-    size_t count, capacity;
-};
-
 /* `ID value` */
 static void add_line(struct lines *lines, struct slice id, struct slice value)
 {
@@ -420,13 +564,6 @@ static void sort_lines(struct lines *lines)
         qsort(lines->items, lines->count, sizeof *lines->items, compare_lines);
 }
 
-static void free_lines(struct lines *lines)
-{
-    for (size_t i = 0; i < lines->count; i++)
-        free(lines->items[i]);
-    free(lines->items);
-}
-
 struct expectation {
     struct lines *lines;
     const char *topic;
@@ -450,33 +587,50 @@ static void expect_signal(void *self, const struct signal *signal, struct slice 
     buf_fini(&value);
 }
 
+/* Message by message, with the rules that are in force at its offset. */
+static void compute_partition(const struct pipeline *pipeline, int partition, struct lines *lines)
+{
+    const struct pipeline_changes *changes = &pipeline->changes[partition];
+    const struct ruleset *first = pipeline->rules[changes->items[0].rules]->ruleset;
+    struct expectation expectation = {lines, pipeline->events, partition};
+    struct backtest_options options = {
+        .rules = first->rules,
+        .schema = first->schema,
+        .lateness_ms = first->lateness_ms,
+        .forget_after_ms = first->forget_after_ms,
+        .until_ms = BACKTEST_NO_UNTIL,
+        .self = &expectation,
+        .signal = expect_signal,
+    };
+    struct backtest *backtest = backtest_new(&options);
+    struct decoded decoded;
+    int64_t offset = 0;
+    size_t next = 1;
+
+    backtest_begin_file(backtest, pipeline->events);
+    for (size_t i = 0; i < pipeline->sent; i++) {
+        if (pipeline->messages[i].partition != partition)
+            continue;
+        for (; next < changes->count && changes->items[next].offset <= offset; next++)
+            backtest_change_rules(backtest, pipeline->rules[changes->items[next].rules]->ruleset);
+        backtest_message(backtest, offset++, pipeline->messages[i].value, &decoded);
+    }
+    backtest_free(backtest);
+}
+
 /* What was sent, through the plain computation. */
 static void compute_expected(struct pipeline *pipeline, struct lines *lines)
 {
-    struct project project;
-    if (!project_load_or_say(&project, pipeline_configure(pipeline, 0), NULL))
-        FAIL(pipeline, "the configuration is wrong");
-    for (int partition = 0; partition < pipeline->partitions; partition++) {
-        struct expectation expectation = {lines, pipeline->events, partition};
-        struct backtest_options options = {
-            .rules = project.rules,
-            .schema = project.schema,
-            .lateness_ms = project.config->lateness_ms,
-            .forget_after_ms = project.config->forget_after_ms,
-            .until_ms = BACKTEST_NO_UNTIL,
-            .self = &expectation,
-            .signal = expect_signal,
-        };
-        struct backtest *backtest = backtest_new(&options);
-        struct decoded decoded;
-        int64_t offset = 0;
-        backtest_begin_file(backtest, pipeline->events);
-        for (size_t i = 0; i < pipeline->sent; i++)
-            if (pipeline->messages[i].partition == partition)
-                backtest_message(backtest, offset++, pipeline->messages[i].value, &decoded);
-        backtest_free(backtest);
-    }
-    project_free(&project);
+    bool none_noted = pipeline->rules_count == 0;
+
+    if (none_noted)
+        suppose_no_changes(pipeline);
+    else
+        read_changes(pipeline);
+    for (int partition = 0; partition < pipeline->partitions; partition++)
+        compute_partition(pipeline, partition, lines);
+    if (none_noted)
+        forget_rules(pipeline);
     sort_lines(lines);
 }
 
@@ -551,34 +705,45 @@ static void read_all_signals(struct pipeline *pipeline, struct lines *lines)
     sort_lines(lines);
 }
 
+static size_t count_lines(const struct lines *lines, const char *text)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < lines->count; i++)
+        count += strstr(strchr(lines->items[i], ' '), text) != NULL;
+    return count;
+}
+
+size_t pipeline_count_found(const struct pipeline *pipeline, const char *text)
+{
+    return count_lines(pipeline->found, text);
+}
+
 size_t pipeline_count_signals(struct pipeline *pipeline, const char *type)
 {
     struct lines found = {0};
     char field[128];
-    size_t count = 0;
 
     snprintf(field, sizeof field, "\"type\":\"%s\"", type);
     read_all_signals(pipeline, &found);
     check_ids(pipeline, &found);
-    for (size_t i = 0; i < found.count; i++)
-        count += strstr(found.items[i], field) != NULL;
+    size_t count = count_lines(&found, field);
     free_lines(&found);
     return count;
 }
 
 size_t pipeline_check_signals(struct pipeline *pipeline)
 {
-    struct lines expected = {0}, found = {0};
+    struct lines expected = {0};
 
+    forget_found(pipeline);
+    pipeline->found = allocate(sizeof *pipeline->found);
     compute_expected(pipeline, &expected);
-    read_all_signals(pipeline, &found);
-    if (!show_differences(&expected, &found))
+    read_all_signals(pipeline, pipeline->found);
+    if (!show_differences(&expected, pipeline->found))
         FAIL(pipeline, "the signals differ");
-    check_ids(pipeline, &found);
-    size_t count = found.count;
+    check_ids(pipeline, pipeline->found);
     free_lines(&expected);
-    free_lines(&found);
-    return count;
+    return pipeline->found->count;
 }
 
 /* ---- Redis ---- */

@@ -6,7 +6,8 @@
  * PIPELINE_PROCESSES processes of `stagecoach run` in one group. It remembers every message that it
  * was given, so that what the machines must signal can be computed without Kafka and Redis,
  * partition by partition (engine/backtest.h), and compared with what a read_committed consumer
- * finds.
+ * finds. Where the rules change on the way, the journal says at which offset of each partition; what
+ * the rules then are is what the test has noted, not what the journal holds.
  *
  * Whatever is not right fails the running test with a message and the last lines of the processes'
  * logs. Main thread only.
@@ -23,9 +24,11 @@
 #include "tests/support/cluster.h"
 #include "tests/support/process.h"
 
-#define PIPELINE_PROCESSES  3
-#define PIPELINE_TIMEOUT_MS 120000
-#define PIPELINE_DAY_MS     INT64_C(86400000)
+#define PIPELINE_PROCESSES      3
+#define PIPELINE_TIMEOUT_MS     120000
+#define PIPELINE_RULES_MAX      8
+#define PIPELINE_PARTITIONS_MAX 16
+#define PIPELINE_DAY_MS         INT64_C(86400000)
 
 /* How much less a sanitizer's build is asked to do: it is 5 to 15 times slower. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -48,6 +51,19 @@ struct pipeline_message {
     struct slice key, value; /* owned */
 };
 
+struct project; /* cli/project.h */
+struct lines;   /* private */
+
+/* From which offsets on, in order, a partition has been under which of the noted rules. */
+struct pipeline_changes {
+    struct {
+        int64_t offset;
+        size_t rules; /* number of the note, from 0 */
+    } items[PIPELINE_RULES_MAX];
+    size_t count;
+    unsigned with_files; /* a bit for each of the noted rules whose files the journal holds */
+};
+
 struct pipeline {
     struct cluster_kafka *kafka;
     struct cluster_redis *redis;
@@ -59,6 +75,10 @@ struct pipeline {
     char folders[PIPELINE_PROCESSES][400]; /* "" before the first start */
     struct pipeline_message *messages;     /* in the order of sending */
     size_t message_count, message_capacity, sent;
+    struct project *rules[PIPELINE_RULES_MAX]; /* noted, owned */
+    size_t rules_count;
+    struct pipeline_changes changes[PIPELINE_PARTITIONS_MAX]; /* as the last check found them */
+    struct lines *found;                                      /* signals, likewise */
     void *offsets; /* a consumer of the group that is no member, to look at what is committed */
 };
 
@@ -84,7 +104,7 @@ const char *pipeline_configure(struct pipeline *pipeline, int number);
 
 /*
  * A file in the test's folder, for a machine of the test's own; the path is good until the next
- * call.
+ * call. Nobody sees half of it, nor of the configuration: each is written beside and renamed.
  */
 const char *pipeline_write(const char *name, const char *text);
 
@@ -92,6 +112,15 @@ const char *pipeline_write(const char *name, const char *text);
 size_t pipeline_log_count(struct pipeline *pipeline, int number, const char *text);
 #define pipeline_await_log(pipeline, number, text, times)                                          \
     wait_until(pipeline_log_count(pipeline, number, text) >= (times), PIPELINE_TIMEOUT_MS)
+
+/* ---- rules that change on the way ---- */
+
+/*
+ * What the files of process 0 say now is in force some time: from the offsets that the journal
+ * names. Noted before the process can see the files, or at least before the signals are checked.
+ * The id of the ruleset. Without any note the rules are those of the configuration, throughout.
+ */
+uint64_t pipeline_note_rules(struct pipeline *pipeline);
 
 /* ---- events ---- */
 
@@ -126,9 +155,12 @@ void pipeline_await_committed(struct pipeline *pipeline, int64_t messages);
 
 /*
  * Signals and their ids are those of the plain computation, each once, each in its topic. How many
- * there were.
+ * there were. The journal holds the files of each of the rules that it names, once and before that.
  */
 size_t pipeline_check_signals(struct pipeline *pipeline);
+
+/* How many of those that the last check found hold the text in their value. */
+size_t pipeline_count_found(const struct pipeline *pipeline, const char *text);
 
 /* Committed signals of the type; each has been seen with an id of its own. */
 size_t pipeline_count_signals(struct pipeline *pipeline, const char *type);

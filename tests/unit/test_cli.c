@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -571,6 +572,17 @@ static void test_commands_that_are_not_there_say_what_to_do(void **state)
     assert_int_equal(call("").code, 2);
 }
 
+/* A start can wait for Kafka for long; what asks for a reload then must not end the program. */
+static void test_a_hangup_while_run_starts_is_remembered(void **state)
+{
+    char *argv[] = {"run", "-c", "/nowhere/stagecoach.yaml", NULL};
+    (void)state;
+    assert_int_equal(cmd_run(3, argv), 2); /* as far as to reading the configuration */
+    assert_int_equal(raise(SIGHUP), 0);
+    assert_true(cli_take_hangup());
+    assert_false(cli_take_hangup());
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -586,6 +598,7 @@ int main(void)
         cmocka_unit_test(test_program_says_what_it_is),
         cmocka_unit_test(test_every_command_has_help),
         cmocka_unit_test(test_commands_that_are_not_there_say_what_to_do),
+        cmocka_unit_test(test_a_hangup_while_run_starts_is_remembered),
     };
     return cmocka_run_group_tests_name("cli", tests, open_world, close_world);
 }
