@@ -7,25 +7,6 @@
 #include "core/check.h"
 #include "core/mp.h"
 
-/* The bytes of a value by its first byte; 0 where more has to be looked at, or it is none. */
-#define SAME_4(x)  x, x, x, x
-#define SAME_16(x) SAME_4(x), SAME_4(x), SAME_4(x), SAME_4(x)
-#define SAME_64(x) SAME_16(x), SAME_16(x), SAME_16(x), SAME_16(x)
-static const uint8_t value_sizes[256] = {
-    SAME_64(1), SAME_64(1), /* 00: positive fixint */
-    SAME_16(0),             /* 80: fixmap */
-    SAME_16(0),             /* 90: fixarray */
-    1,          2,          3,  4,  5,  6,  7,  8,
-    9,          10,         11, 12, 13, 14, 15, 16, /* A0: fixstr */
-    17,         18,         19, 20, 21, 22, 23, 24,
-    25,         26,         27, 28, 29, 30, 31, 32, /* B0: fixstr */
-    1,          0,          1,  1,  0,  0,  0,  0,
-    0,          0,          5,  9,  2,  3,  5,  9, /* C0: nil ... uint */
-    2,          3,          5,  9,  3,  4,  6,  10,
-    18,         0,          0,  0,  0,  0,  0,  0, /* D0: int ... map */
-    SAME_16(1), SAME_16(1),                        /* E0: negative fixint */
-};
-
 /*
  * Positions are addresses as numbers, so that one may lie behind the end of the map. It then means that something was cut
  * off: nothing is read there, and it only grows, so that it is enough to look before each read and once at the end.
@@ -54,7 +35,7 @@ static inline uintptr_t skip_value(uintptr_t pos, uintptr_t end, int depth)
     /* Most are short texts. The walk can't go on before it knows their size, and the table takes longer to tell. */
     if (LIKELY(mark - 0xA0u < 32))
         return pos + 1 + (mark - 0xA0u);
-    size = value_sizes[mark];
+    size = mp_sizes[mark];
     if (LIKELY(size > 0))
         return pos + size;
     if (mark == 0xD9 && pos + 1 < end) /* str 8: what is longer than 31 bytes mostly is one */
