@@ -382,3 +382,11 @@ ALIGNED bool projection_walk(struct projection *projection, struct slice map, in
     return walk_value(projection, PROJECTION_ROOT, (uintptr_t)map.data, depth_max) ==
            projection->end;
 }
+
+uint32_t projection_find(const struct projection *projection, struct slice key, const char *end)
+{
+    const struct edge *edge =
+        find_key(&projection->nodes[PROJECTION_ROOT], key.data, key.size, end);
+
+    return edge != NULL && edge->place != PROJECTION_NONE ? edge->place : PROJECTION_UNUSED;
+}

@@ -20,7 +20,8 @@
 #include "core/arena.h"
 #include "core/slice.h"
 
-#define PROJECTION_ROOT 0u
+#define PROJECTION_ROOT   0u
+#define PROJECTION_UNUSED 0u /* the place of all that nobody wants */
 
 struct projection_node;  /* private */
 struct projection_shape; /* private */
@@ -38,7 +39,7 @@ struct projection {
     struct projection_node *nodes;   /* what a walk reads, once sealed */
     struct projection_shape *shapes; /* of each node: its edges, as added */
     uint32_t node_count, node_capacity;
-    uint32_t place_count; /* place 0 is that of all that nobody wants */
+    uint32_t place_count; /* with PROJECTION_UNUSED */
     uint32_t plain_count; /* places from here on are listed */
     uint32_t kind_place;  /* PROJECTION_UNUSED: there is none */
     const char **kind;    /* what lies there */
@@ -76,6 +77,12 @@ void projection_seal(struct projection *projection);
  * then nothing that was found may be used. Texts are not looked into. Of a key that is there twice the last counts.
  */
 bool projection_walk(struct projection *projection, struct slice map, int depth_max);
+
+/*
+ * The place of a key of the outermost map, PROJECTION_UNUSED where it is none or leads further, without a walk: this
+ * changes nothing and can be asked by many threads. `end`: up to where may be read, at least as far as the key reaches.
+ */
+uint32_t projection_find(const struct projection *projection, struct slice key, const char *end);
 
 /* True where a value of the message lies at a place, be it a nil. */
 static inline bool projection_has(const struct projection *projection, uint32_t place)

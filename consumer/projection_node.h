@@ -11,8 +11,9 @@
 #include <stdint.h>
 #include <string.h>
 
-#define PROJECTION_NONE   UINT32_MAX
-#define PROJECTION_UNUSED 0u /* the place of all that nobody wants */
+#include "consumer/projection.h"
+
+#define PROJECTION_NONE UINT32_MAX
 
 /* Pairs of a message that may be walked without looking whether a place is in `hits` already, which has room for it. */
 #define PROJECTION_PAIRS_FAST 1024u
