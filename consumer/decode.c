@@ -340,23 +340,18 @@ static RARE bool take_place(struct reading *reading, enum plan_level level, uint
     return good;
 }
 
-/* The same for what is usual: a short text of ASCII, a small integer or a double. False, and nothing done, for all else. */
+/* The same for what is usual: a text, a small integer or a double. False, and nothing done, for all else. */
 static inline bool take_quickly(struct value *slot, bool is_id, const char *bytes)
 {
-    unsigned mark = wire_mark(bytes);
     struct slice text;
 
-    if (wire_short_text(bytes, &text) && wire_is_ascii(text))
+    if (wire_text(bytes, &text)) {
+        if (text.size == 0 || !wire_valid_text(text))
+            return false;
         *slot = value_string(text);
-    else if (is_id)
-        return false;
-    else if (mark < 0x80)
-        *slot = value_int((int64_t)mark);
-    else if (mark == WIRE_DOUBLE)
-        *slot = wire_double(bytes);
-    else
-        return false;
-    return true;
+        return true;
+    }
+    return !is_id && wire_quick_number(bytes, slot);
 }
 
 /* All that the walk of a level found. False where there is a text that is not valid. */

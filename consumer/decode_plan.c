@@ -75,6 +75,18 @@ static void add_envelope_paths(struct plan *plan, const struct schema_paths *pat
         add_envelope_path(plan, &paths->items[i]);
 }
 
+/* Events of one name have the same properties. */
+static void add_kinds(struct plan *plan)
+{
+    const struct schema_paths *names = &plan->schema->event_name;
+    struct plan_place place;
+
+    if (names->count == 0 || names->items[0].from_message)
+        return;
+    place = place_at(plan, follow(plan, event_spot(plan), &names->items[0]));
+    projection_tell_kinds_by(&plan->projections[place.level], place.index);
+}
+
 static void add_envelope(struct plan *plan)
 {
     const struct schema *schema = plan->schema;
@@ -85,6 +97,7 @@ static void add_envelope(struct plan *plan)
         add_envelope_path(plan, &schema->type_path);
     add_envelope_paths(plan, &schema->customer);
     add_envelope_paths(plan, &schema->event_name);
+    add_kinds(plan);
     add_envelope_paths(plan, &schema->time);
     add_envelope_paths(plan, &schema->id);
     for (int level = 0; level < PLAN_LEVEL_COUNT; level++)

@@ -84,4 +84,47 @@ const char *event_dead_code(enum event_dead dead);
 struct schema;
 struct value event_select(const struct schema *schema, struct value map, struct slice key,
                           struct arena *arena);
+
+/* What a machine's line items take from a product. */
+enum event_product_field {
+    EVENT_PRODUCT_ID,
+    EVENT_PRODUCT_NAME,
+    EVENT_PRODUCT_PRICE,
+    EVENT_PRODUCT_QUANTITY,
+    EVENT_PRODUCT_FIELD_COUNT
+};
+extern const struct slice event_product_names[EVENT_PRODUCT_FIELD_COUNT]; /* canonical */
+
+enum event_naming {
+    EVENT_NAMES_OF_SCHEMA, /* with its alternatives */
+    EVENT_NAMES_CANONICAL, /* of a signal's data */
+};
+
+/*
+ * Goes through a RAW list of products. Each is read in one pass over its pairs, whose keys were resolved when the schema
+ * was loaded; what is asked for then is what event_select() would give. Borrows the list.
+ */
+struct schema_product;
+#define EVENT_PRODUCT_PLACES_MAX 33
+struct event_products {
+    const struct schema *schema;
+    const struct schema_product *product;
+    struct arena *arena;
+    const char *pos, *end;
+    uint32_t left;                               /* behind the one at hand */
+    struct slice element;                        /* the one at hand, whatever it is */
+    const char *found[EVENT_PRODUCT_PLACES_MAX]; /* the values of its keys; NULL: it has none */
+};
+
+/* Of what is no RAW list: of none. */
+void event_products_open(struct event_products *products, struct value list,
+                         const struct schema *schema, enum event_naming naming,
+                         struct arena *arena);
+
+/* The next product; false where there is none. */
+bool event_products_next(struct event_products *products);
+
+/* A field of the product at hand; VALUE_ABSENT where it is not there. */
+struct value event_products_field(const struct event_products *products,
+                                  enum event_product_field field);
 #endif

@@ -7,25 +7,6 @@
 #include "core/check.h"
 #include "core/mp.h"
 
-/* The bytes of a value by its first byte; 0 where more has to be looked at, or it is none. */
-#define SAME_4(x)  x, x, x, x
-#define SAME_16(x) SAME_4(x), SAME_4(x), SAME_4(x), SAME_4(x)
-#define SAME_64(x) SAME_16(x), SAME_16(x), SAME_16(x), SAME_16(x)
-static const uint8_t value_sizes[256] = {
-    SAME_64(1), SAME_64(1), /* 00: positive fixint */
-    SAME_16(0),             /* 80: fixmap */
-    SAME_16(0),             /* 90: fixarray */
-    1,          2,          3,  4,  5,  6,  7,  8,
-    9,          10,         11, 12, 13, 14, 15, 16, /* A0: fixstr */
-    17,         18,         19, 20, 21, 22, 23, 24,
-    25,         26,         27, 28, 29, 30, 31, 32, /* B0: fixstr */
-    1,          0,          1,  1,  0,  0,  0,  0,
-    0,          0,          5,  9,  2,  3,  5,  9, /* C0: nil ... uint */
-    2,          3,          5,  9,  3,  4,  6,  10,
-    18,         0,          0,  0,  0,  0,  0,  0, /* D0: int ... map */
-    SAME_16(1), SAME_16(1),                        /* E0: negative fixint */
-};
-
 /*
  * Positions are addresses as numbers, so that one may lie behind the end of the map. It then means that something was cut
  * off: nothing is read there, and it only grows, so that it is enough to look before each read and once at the end.
@@ -54,7 +35,7 @@ static inline uintptr_t skip_value(uintptr_t pos, uintptr_t end, int depth)
     /* Most are short texts. The walk can't go on before it knows their size, and the table takes longer to tell. */
     if (LIKELY(mark - 0xA0u < 32))
         return pos + 1 + (mark - 0xA0u);
-    size = value_sizes[mark];
+    size = mp_sizes[mark];
     if (LIKELY(size > 0))
         return pos + size;
     if (mark == 0xD9 && pos + 1 < end) /* str 8: what is longer than 31 bytes mostly is one */
@@ -98,41 +79,42 @@ static void take_back(struct projection *projection, uint32_t at)
 
 /* ---- guesses ---- */
 
-/* True where the first 16 bytes of what is at `at` are those of the guess, as far as it has as many. */
-static inline bool guess_begins(const struct guess *guess, const char *at)
+/* A key, or the beginning of one; what lies behind the end of the message is 0. */
+struct key {
+    uint64_t words[2];
+};
+
+static inline struct key load_key(const char *at)
 {
-    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): every guess has a next one, from make_guesses() on */
-    uint64_t differs = ((load_8(at) & guess->masks[0]) ^ guess->words[0]) |
-                       ((load_8(at + 8) & guess->masks[1]) ^ guess->words[1]);
+    return (struct key){{load_8(at), load_8(at + 8)}};
+}
+
+/* Where fewer than 16 bytes may be left, but one is, of a message of at least 8. */
+static inline struct key load_key_at_end(const char *at, const char *end)
+{
+    size_t left = (size_t)(end - at);
+
+    if (left >= 16)
+        return load_key(at);
+    if (left > 8)
+        return (struct key){{load_8(at), load_8(end - 8) >> (8 * (16 - left))}};
+    return (struct key){{load_8(end - 8) >> (8 * (8 - left)), 0}};
+}
+
+/* True where the first 16 bytes are those of the guess, as far as it has as many. */
+static inline bool guess_begins(const struct guess *guess, struct key key)
+{
+    uint64_t differs = ((key.words[0] & guess->masks[0]) ^ guess->words[0]) |
+                       ((key.words[1] & guess->masks[1]) ^ guess->words[1]);
 
     return differs == 0;
 }
 
-/* Of a guess of more than 16 bytes: true where the rest is the same too, and something follows. */
-static bool guess_ends(const struct guess *guess, const char *at, const char *end)
+/* True where the rest is the same too, and something follows. `left`: bytes of the message from `at` on. */
+static inline bool guess_ends(const struct guess *guess, const char *at, size_t left)
 {
-    return end - at > guess->size && memcmp(at + 16, guess->rest, guess->size - 16u) == 0;
-}
-
-/* The guess that the key at `at` would be, but for what to do with it. `size`: of mark and key. */
-static struct guess make_guess(const char *at, size_t size)
-{
-    struct guess guess = {.size = (uint8_t)size};
-
-    guess.masks[0] = size >= 8 ? UINT64_MAX : size_masks[size];
-    guess.masks[1] = size >= 16 ? UINT64_MAX : size > 8 ? size_masks[size - 8] : 0;
-    guess.words[0] = load_8(at) & guess.masks[0];
-    guess.words[1] = load_8(at + 8) & guess.masks[1];
-    if (size > 16)
-        memcpy(guess.rest, at + 16, size - 16);
-    return guess;
-}
-
-static struct guess *guess_slot(const struct projection_node *node, const struct guess *guess)
-{
-    uint64_t mixed = guess->words[0] ^ (guess->words[1] * UINT64_C(0x9FB21C651E98DF25));
-
-    return &node->guesses[(mixed * UINT64_C(0x9E3779B97F4A7C15)) >> (64 - GUESS_BITS)];
+    return left > guess->size &&
+           (guess->size <= 16 || memcmp(at + 16, guess->rest, guess->size - 16u) == 0);
 }
 
 static void set_action(const struct projection *projection, struct guess *guess,
@@ -149,35 +131,52 @@ static void set_action(const struct projection *projection, struct guess *guess,
     }
 }
 
-/* The key at `at`, kept for the next time, in the place of whatever was there. */
-static struct guess *learn(const struct projection *projection, const struct projection_node *node,
-                           const char *at, size_t size)
+/* The guess that the key at `at` would be, of `size` bytes with its mark, that begins with `key`. */
+static void make_guess(const struct projection *projection, const struct projection_node *node,
+                       const char *at, size_t size, struct key key, struct guess *guess)
 {
-    const char *end = bytes_at(projection->end);
-    struct guess guess = make_guess(at, size);
-    struct guess *slot = guess_slot(node, &guess);
-
-    if (slot->size == size && guess_begins(slot, at) && (size <= 16 || guess_ends(slot, at, end)))
-        return slot;
-    guess.next = slot->next;
-    set_action(projection, &guess, find_key(node, at + 1, size - 1, end));
-    if (size > 16)
-        guess.action |= ACTION_LONG;
-    *slot = guess;
-    return slot;
+    *guess = (struct guess){.size = (uint32_t)size, .words = {key.words[0], key.words[1]}};
+    guess->masks[0] = size >= 8 ? UINT64_MAX : size_masks[size];
+    guess->masks[1] = size >= 16 ? UINT64_MAX : size > 8 ? size_masks[size - 8] : 0;
+    set_action(projection, guess, find_key(node, at + 1, size - 1, bytes_at(projection->end)));
+    if (size > 16) {
+        guess->action |= ACTION_LONG;
+        memcpy(guess->rest, at + 16, size - 16);
+    }
 }
 
-/*
- * The key at `pos`, which is not the one that was guessed at `*follower`. NULL where it, or the first byte of its value,
- * is cut off. `depth`: levels that a key may have.
- */
-static struct guess *look_up(const struct projection *projection, struct projection_node *node,
-                             uintptr_t pos, int depth, struct guess **follower)
+/* The guess that is the key at `at`; where there is none and no room, it takes the place of another. */
+static struct guess *learn(const struct projection *projection, const struct projection_node *node,
+                           const char *at, size_t left, size_t size, struct key key)
+{
+    struct guess *guess;
+    uint64_t slot;
+
+    if (size < 16)
+        key.words[1] &= size > 8 ? size_masks[size - 8] : 0;
+    if (size < 8)
+        key.words[0] &= size_masks[size];
+    slot = key.words[0] ^ (key.words[1] * UINT64_C(0x9FB21C651E98DF25));
+    slot = (slot * UINT64_C(0x9E3779B97F4A7C15)) >> (64 - GUESS_BITS);
+    for (uint64_t i = 0; i < GUESS_PROBES; i++) {
+        guess = &node->guesses[(slot + i) % (1u << GUESS_BITS)];
+        if (guess->size == 0)
+            break;
+        if (guess->size == size && guess_begins(guess, key) && guess_ends(guess, at, left))
+            return guess;
+    }
+    make_guess(projection, node, at, size, key, guess);
+    return guess;
+}
+
+/* Of find_guess(): what is in neither of the two places. */
+static RARE struct guess *look_up(const struct projection *projection, struct projection_node *node,
+                                  struct guess **latest, uintptr_t pos, int depth)
 {
     const char *at = bytes_at(pos);
-    const char *end = bytes_at(projection->end);
-    struct mp mp = {at, end};
-    struct guess *passing = &node->passing;
+    size_t left = projection->end - pos;
+    struct mp mp = {at, bytes_at(projection->end)};
+    struct guess *guess = &node->passing;
     struct mp_token token;
     uintptr_t behind;
 
@@ -186,102 +185,133 @@ static struct guess *look_up(const struct projection *projection, struct project
     behind = skip_value(pos, projection->end, depth);
     if (behind >= projection->end)
         return NULL;
-    if (((unsigned char)*at & 0xE0) == 0xA0 && end - at > 16 && behind - pos <= GUESS_SIZE_MAX)
-        return *follower = learn(projection, node, at, behind - pos);
-    /* Near the end, a long key, or no text. */
-    node->passing_size = behind - pos;
-    set_action(projection, passing, NULL);
+    if (((unsigned char)*at & 0xE0) == 0xA0 && projection->map.size >= 8) {
+        guess = learn(projection, node, at, left, behind - pos, load_key_at_end(at, mp.end));
+        latest[CHAIN_PAIRS] = *latest;
+        return *latest = guess;
+    }
+    /* A long key, or no text. */
+    guess->size = (uint32_t)(behind - pos);
+    set_action(projection, guess, NULL);
     if (mp_read(&mp, &token) && token.kind == MP_STR)
-        set_action(projection, passing, find_key(node, token.bytes.data, token.bytes.size, end));
-    return passing;
+        set_action(projection, guess, find_key(node, token.bytes.data, token.bytes.size, mp.end));
+    return guess;
+}
+
+/*
+ * The key at `pos`, which is not the one that was guessed, or is so near to the end that it was not compared. NULL where
+ * it, or the first byte of its value, is cut off. `latest`: the guess, in the chain. `depth`: levels that a key may have.
+ */
+static RARE struct guess *find_guess(const struct projection *projection,
+                                     struct projection_node *node, struct guess **latest,
+                                     uintptr_t pos, int depth)
+{
+    struct guess *guess = *latest;
+    struct guess *other = latest[CHAIN_PAIRS];
+    const char *end = bytes_at(projection->end);
+    struct key key;
+
+    if (pos >= projection->end || projection->map.size < 8)
+        return look_up(projection, node, latest, pos, depth);
+    key = load_key_at_end(bytes_at(pos), end);
+    if (guess_begins(guess, key) && guess->size <= 16 && pos + guess->size < projection->end)
+        return guess;
+    if (!guess_begins(other, key) || other->size > 16 || pos + other->size >= projection->end)
+        return look_up(projection, node, latest, pos, depth);
+    latest[CHAIN_PAIRS] = guess;
+    return *latest = other;
+}
+
+/* Of the event's name, as far as it is known already: a mixture of its first and its last bytes. */
+static inline uint64_t name_bytes(const struct projection *projection)
+{
+    const char *name = *projection->kind;
+    size_t size = (unsigned char)*name - 0xA0u + 1; /* with its mark */
+    uint64_t last;
+
+    if (size > 32 || (uintptr_t)name + 32 > projection->end)
+        return 0;
+    if (size < 8)
+        return load_8(name) & size_masks[size];
+    last = load_8(name + size - 8);
+    return load_8(name) ^ (last << 25 | last >> 39);
+}
+
+static inline struct chain *chain_of(const struct projection *projection,
+                                     const struct projection_node *node, uint32_t count)
+{
+    uint64_t mixed = (name_bytes(projection) ^ count) * UINT64_C(0x9E3779B97F4A7C15);
+
+    return &node->chains[mixed >> (64 - CHAIN_BITS)];
 }
 
 /* ---- the walk ---- */
 
 static uintptr_t walk_value(struct projection *projection, uint32_t at, uintptr_t pos, int depth);
 
-/* Where in a map the walk is. */
-struct cursor {
-    uintptr_t pos;
-    struct guess **follower; /* where the key at `pos` is guessed */
-};
-
-/* One pair, whatever it is. */
-static RARE struct cursor walk_pair(struct projection *projection, struct projection_node *node,
-                                    struct cursor cursor, int depth)
-{
-    const char *at = bytes_at(cursor.pos);
-    struct guess *guess = *cursor.follower;
-    bool guessed = cursor.pos + 16 < projection->end && guess_begins(guess, at);
-
-    if (guessed && (guess->action & ACTION_LONG) != 0)
-        guessed = guess_ends(guess, at, bytes_at(projection->end));
-    if (!guessed)
-        guess = look_up(projection, node, cursor.pos, depth, cursor.follower);
-    if (guess == NULL)
-        return (struct cursor){BEYOND, cursor.follower};
-    cursor.follower = &guess->next;
-    cursor.pos += guess == &node->passing ? node->passing_size : guess->size;
-    if ((guess->action & ~ACTION_LONG) == ACTION_ENTER) {
-        cursor.pos = walk_value(projection, (uint32_t)guess->node, cursor.pos, depth);
-    } else {
-        note(projection, (uint32_t)(guess->value - projection->values), cursor.pos);
-        cursor.pos = skip_value(cursor.pos, projection->end, depth);
-    }
-    return cursor;
-}
-
-/* `count` pairs; the position behind them. `depth`: levels that keys and values may have. */
-static uintptr_t walk_pairs_slowly(struct projection *projection, struct projection_node *node,
-                                   uintptr_t pos, uint32_t count, int depth)
-{
-    struct cursor cursor = {pos, &node->first};
-
-    for (; count > 0; count--)
-        cursor = walk_pair(projection, node, cursor, depth);
-    return cursor.pos;
-}
-
 /*
- * The same. Most keys are as guessed, and there is nothing to do but to note where the value is; that is done here. What a
- * key that comes twice finds is listed twice, for which there is room.
+ * `count` pairs, at most as many as a chain has; the position behind them. `depth`: levels that keys and values may have.
+ * Most keys are as guessed, and there is nothing to do but to note where the value is. `is_listed_once`: what is noted is
+ * looked for in `hits` before it is listed there; else it is listed as often as its key comes.
  */
+static INLINE uintptr_t walk_chain(struct projection *projection, struct projection_node *node,
+                                   struct chain *chain, uintptr_t pos, uint32_t count, int depth,
+                                   bool is_listed_once)
+{
+    uintptr_t end = projection->end;
+    uintptr_t guess_end = end > 16 ? end - 16 : 0;
+    struct guess **chain_end = chain->latest + count;
+
+    for (struct guess **latest = chain->latest; latest < chain_end; latest++) {
+        struct guess *guess = *latest;
+
+        if (UNLIKELY(pos >= guess_end || !guess_begins(guess, load_key(bytes_at(pos))))) {
+            guess = find_guess(projection, node, latest, pos, depth);
+            if (UNLIKELY(guess == NULL))
+                return BEYOND;
+        }
+        if (UNLIKELY(guess->action != ACTION_NOTE)) {
+            if (UNLIKELY((guess->action & ACTION_LONG) != 0 &&
+                         !guess_ends(guess, bytes_at(pos), end - pos))) {
+                guess = look_up(projection, node, latest, pos, depth);
+                if (guess == NULL)
+                    return BEYOND;
+            }
+            if ((guess->action & ACTION_ENTER) != 0) {
+                pos = walk_value(projection, (uint32_t)guess->node, pos + guess->size, depth);
+                continue;
+            }
+            if (is_listed_once)
+                note(projection, (uint32_t)(guess->value - projection->values), pos + guess->size);
+            else if ((guess->action & ACTION_LIST) != 0)
+                projection->hits[projection->hit_count++] = guess->value;
+        }
+        pos += guess->size;
+        *guess->value = bytes_at(pos);
+        pos = skip_value(pos, end, depth);
+    }
+    return pos;
+}
+
+static RARE uintptr_t walk_many_pairs(struct projection *projection, struct projection_node *node,
+                                      uintptr_t pos, uint32_t count, int depth)
+{
+    struct chain *chain = chain_of(projection, node, count);
+
+    for (; count > CHAIN_PAIRS; count -= CHAIN_PAIRS)
+        pos = walk_chain(projection, node, chain, pos, CHAIN_PAIRS, depth, true);
+    return walk_chain(projection, node, chain, pos, count, depth, true);
+}
+
+/* Any number of pairs. */
 static ALIGNED uintptr_t walk_pairs(struct projection *projection, struct projection_node *node,
                                     uintptr_t pos, uint32_t count, int depth)
 {
-    struct cursor cursor = {pos, &node->first};
-    uintptr_t end = projection->end;
-    uintptr_t guess_end = end > 16 ? end - 16 : 0;
-
-    if (UNLIKELY(count > PROJECTION_PAIRS_FAST - projection->fast_pairs))
-        return walk_pairs_slowly(projection, node, pos, count, depth);
-    projection->fast_pairs += count;
-    for (; count > 0; count--) {
-        struct guess *guess = *cursor.follower;
-
-        if (UNLIKELY(cursor.pos >= guess_end || !guess_begins(guess, bytes_at(cursor.pos)))) {
-            cursor = walk_pair(projection, node, cursor, depth);
-            continue;
-        }
-        if (UNLIKELY(guess->action != ACTION_NOTE)) {
-            if (guess->action == ACTION_ENTER) {
-                cursor.pos =
-                    walk_value(projection, (uint32_t)guess->node, cursor.pos + guess->size, depth);
-                cursor.follower = &guess->next;
-                continue;
-            }
-            if (guess->action != ACTION_LIST) {
-                cursor = walk_pair(projection, node, cursor, depth);
-                continue;
-            }
-            projection->hits[projection->hit_count++] = guess->value;
-        }
-        cursor.pos += guess->size;
-        cursor.follower = &guess->next;
-        *guess->value = bytes_at(cursor.pos);
-        cursor.pos = skip_value(cursor.pos, end, depth);
-    }
-    return cursor.pos;
+    if (UNLIKELY(count > CHAIN_PAIRS || projection->fast_pairs >= PROJECTION_PAIRS_FAST))
+        return walk_many_pairs(projection, node, pos, count, depth);
+    projection->fast_pairs += CHAIN_PAIRS;
+    return walk_chain(projection, node, chain_of(projection, node, count), pos, count, depth,
+                      false);
 }
 
 static uintptr_t walk_elements(struct projection *projection, const struct projection_node *node,
@@ -342,7 +372,7 @@ ALIGNED bool projection_walk(struct projection *projection, struct slice map, in
 {
     unsigned mark = map.size > 0 ? (unsigned char)map.data[0] : 0;
 
-    CHECK(projection->sealed);
+    CHECK(projection->sealed && map.size <= UINT32_MAX);
     clear(projection);
     projection->walk_number++;
     projection->map = map;
@@ -351,4 +381,12 @@ ALIGNED bool projection_walk(struct projection *projection, struct slice map, in
         return false; /* not a map */
     return walk_value(projection, PROJECTION_ROOT, (uintptr_t)map.data, depth_max) ==
            projection->end;
+}
+
+uint32_t projection_find(const struct projection *projection, struct slice key, const char *end)
+{
+    const struct edge *edge =
+        find_key(&projection->nodes[PROJECTION_ROOT], key.data, key.size, end);
+
+    return edge != NULL && edge->place != PROJECTION_NONE ? edge->place : PROJECTION_UNUSED;
 }

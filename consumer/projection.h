@@ -5,10 +5,10 @@
  * every byte that it must, to know that the message is well-formed, but stops only at keys that a node has; all else is
  * skipped by its length. Of what lies at a wanted place only its offset is noted.
  *
- * Messages of one sender look alike, so each key of a map comes with a guess of the key that follows it, learnt from
- * the messages before: where the guess holds, one comparison of the key's bytes says what to do with its value, be it
- * wanted or not. Where it does not, the key is looked up, in a small cache and then in the node's table, and
- * becomes the next guess. Guesses change nothing but the time that it takes.
+ * Messages of one kind look alike, so each pair of a map comes with a guess of its key, learnt from the messages of that
+ * kind before: where the guess holds, one comparison of the key's bytes says what to do with its value, be it wanted or
+ * not. Where it does not, the key is looked up, in a small cache and then in the node's table, and becomes the next
+ * guess. Guesses change nothing but the time that it takes.
  */
 #ifndef CONSUMER_PROJECTION_H
 #define CONSUMER_PROJECTION_H
@@ -20,7 +20,8 @@
 #include "core/arena.h"
 #include "core/slice.h"
 
-#define PROJECTION_ROOT 0u
+#define PROJECTION_ROOT   0u
+#define PROJECTION_UNUSED 0u /* the place of all that nobody wants */
 
 struct projection_node;  /* private */
 struct projection_shape; /* private */
@@ -38,8 +39,10 @@ struct projection {
     struct projection_node *nodes;   /* what a walk reads, once sealed */
     struct projection_shape *shapes; /* of each node: its edges, as added */
     uint32_t node_count, node_capacity;
-    uint32_t place_count; /* place 0 is that of all that nobody wants */
+    uint32_t place_count; /* with PROJECTION_UNUSED */
     uint32_t plain_count; /* places from here on are listed */
+    uint32_t kind_place;  /* PROJECTION_UNUSED: there is none */
+    const char **kind;    /* what lies there */
     const char **nils;    /* what the plain places' values are before a walk */
     uint64_t walk_number;
     uint32_t fast_pairs; /* of the maps that were walked the fast way so far */
@@ -63,6 +66,9 @@ uint32_t projection_place(struct projection *projection, uint32_t node);
 /* Places that come from now on are listed in `hits` when they are found; those before are asked for one by one. */
 void projection_list_places(struct projection *projection);
 
+/* What lies at this place says, where it comes before a map, what keys the map has: the event's name. Only for guessing. */
+void projection_tell_kinds_by(struct projection *projection, uint32_t place);
+
 /* Before the first walk; from now on no step or place can be added, but those that are there still be asked for. */
 void projection_seal(struct projection *projection);
 
@@ -71,6 +77,13 @@ void projection_seal(struct projection *projection);
  * then nothing that was found may be used. Texts are not looked into. Of a key that is there twice the last counts.
  */
 bool projection_walk(struct projection *projection, struct slice map, int depth_max);
+
+/*
+ * The place of a key of the outermost map, PROJECTION_UNUSED where it is none or leads further, without a walk: this
+ * changes nothing and can be asked by many threads. `end`: up to where may be read, at least as far as the key reaches.
+ */
+uint32_t projection_find(const struct projection *projection, struct slice key, const char *end);
+
 /* True where a value of the message lies at a place, be it a nil. */
 static inline bool projection_has(const struct projection *projection, uint32_t place)
 {

@@ -105,6 +105,12 @@ void projection_list_places(struct projection *projection)
     projection->plain_count = projection->place_count;
 }
 
+void projection_tell_kinds_by(struct projection *projection, uint32_t place)
+{
+    CHECK(!projection->sealed && place < projection->place_count);
+    projection->kind_place = place;
+}
+
 /* How many keys would share an entry with another. */
 static uint32_t collisions(const struct projection_shape *shape, uint64_t multiplier, unsigned bits)
 {
@@ -168,9 +174,11 @@ static void make_guesses(struct projection *projection, struct projection_node *
 
     node->guesses = arena_calloc(&projection->arena, count, sizeof *node->guesses);
     for (uint32_t i = 0; i < count; i++)
-        node->guesses[i] = (struct guess){.words = {1, 0}, .next = node->guesses};
-    node->passing.next = node->guesses;
-    node->first = node->guesses;
+        node->guesses[i] = (struct guess){.words = {1, 0}};
+    node->chains = arena_calloc(&projection->arena, (size_t)1 << CHAIN_BITS, sizeof *node->chains);
+    for (uint32_t i = 0; i < 1u << CHAIN_BITS; i++)
+        for (uint32_t pair = 0; pair < CHAIN_PAIRS; pair++)
+            node->chains[i].latest[pair] = node->chains[i].before[pair] = node->guesses;
 }
 
 static void finish_node(struct projection *projection, struct projection_shape *shape,
@@ -217,6 +225,9 @@ void projection_seal(struct projection *projection)
     projection->nils = arena_calloc(arena, projection->place_count, sizeof *projection->nils);
     for (uint32_t i = 0; i < projection->place_count; i++)
         projection->values[i] = projection->nils[i] = projection_nil;
+    projection->kind = &projection->nils[PROJECTION_UNUSED];
+    if (projection->kind_place != PROJECTION_UNUSED)
+        projection->kind = &projection->values[projection->kind_place];
     projection->hits = arena_calloc(arena, projection->place_count + PROJECTION_PAIRS_FAST,
                                     sizeof *projection->hits);
 }

@@ -11,8 +11,9 @@
 #include <stdint.h>
 #include <string.h>
 
-#define PROJECTION_NONE   UINT32_MAX
-#define PROJECTION_UNUSED 0u /* the place of all that nobody wants */
+#include "consumer/projection.h"
+
+#define PROJECTION_NONE UINT32_MAX
 
 /* Pairs of a message that may be walked without looking whether a place is in `hits` already, which has room for it. */
 #define PROJECTION_PAIRS_FAST 1024u
@@ -43,27 +44,39 @@ struct element {
  * A key that was seen in a map, wanted or not, with its mark (fixstr). The first 16 bytes are compared as two words under
  * masks, so that the comparison needs no loop and no call. One cache line.
  */
-#define GUESS_SIZE_MAX 30 /* of mark and key */
+#define GUESS_SIZE_MAX 32 /* of mark and key: any fixstr */
 struct guess {
     uint64_t words[2]; /* free: 1 under the mask 0, which no bytes equal */
     uint64_t masks[2];
-    struct guess *next; /* the key that followed the last time */
     union {
         const char **value; /* what is found goes here: an element of `values` */
         uint64_t node;      /* ACTION_ENTER */
     };
-    uint8_t size;                   /* of mark and key */
+    uint32_t size;                  /* of mark and key */
     uint8_t action;                 /* enum action */
     char rest[GUESS_SIZE_MAX - 16]; /* bytes behind the first 16 */
 };
 static_assert(sizeof(struct guess) == 64, "one cache line");
-#define GUESS_BITS 5
+#define GUESS_BITS   7
+#define GUESS_PROBES 8 /* places that a guess may have */
+
+/*
+ * The guesses for the pairs of a map, in their order; those of pairs further behind begin anew. A node has a chain for
+ * each kind of map, as far as they don't share one: maps of as many pairs, in events of the same name. Kinds that share
+ * one, and events of one kind that differ (userId or anonymousId), are why there are two guesses for each pair.
+ */
+#define CHAIN_PAIRS 16
+struct chain {
+    struct guess *latest[CHAIN_PAIRS]; /* what was found the last time */
+    struct guess *before[CHAIN_PAIRS]; /* what was found when it was not that */
+};
+static_assert(PROJECTION_PAIRS_FAST % CHAIN_PAIRS == 0, "whole chains are counted");
+#define CHAIN_BITS 6
 
 struct projection_node {
-    struct guess *first;   /* the key that came first the last time */
     struct guess *guesses; /* `1 << GUESS_BITS`, by hash; NULL without keys */
-    struct guess passing;  /* a key that can't be guessed; only action, target and next */
-    size_t passing_size;   /* of its bytes */
+    struct chain *chains;  /* `1 << CHAIN_BITS`, by hash; likewise */
+    struct guess passing;  /* a key that can't be guessed; only size, action and target */
 
     struct edge *table; /* `1 << bits` entries, behind them those that collide */
     uint64_t multiplier;

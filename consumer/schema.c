@@ -425,6 +425,47 @@ static void load_root(struct loader *loader, const struct yaml_node *root)
     add_builtin_names(loader->schema);
 }
 
+/* ---- what rules read of a product ---- */
+
+static void add_product_key(struct schema_product *product, struct schema_product_field *field,
+                            struct slice key)
+{
+    struct wire_step step = {.key = key};
+    uint32_t node = projection_step(&product->keys, PROJECTION_ROOT, &step);
+
+    field->places[field->place_count++] = projection_place(&product->keys, node);
+}
+
+static void add_product_field(struct schema_product *product, enum event_product_field at,
+                              const struct schema_field *field)
+{
+    struct schema_product_field *added = &product->fields[at];
+
+    added->canonical = event_product_names[at];
+    if (field == NULL) {
+        add_product_key(product, added, added->canonical);
+        return;
+    }
+    for (uint32_t i = 0; i < field->source_count; i++)
+        if (!is_single_key(&field->sources[i]))
+            return;
+    for (uint32_t i = 0; i < field->source_count; i++)
+        add_product_key(product, added, field->sources[i].paths[0].steps[0].key);
+}
+
+static void make_products(struct schema *schema)
+{
+    projection_init(&schema->product.keys);
+    projection_init(&schema->canonical_product.keys);
+    for (int i = 0; i < EVENT_PRODUCT_FIELD_COUNT; i++) {
+        add_product_field(&schema->product, (enum event_product_field)i,
+                          schema_product_field_find(schema, event_product_names[i]));
+        add_product_field(&schema->canonical_product, (enum event_product_field)i, NULL);
+    }
+    projection_seal(&schema->product.keys);
+    projection_seal(&schema->canonical_product.keys);
+}
+
 /* Takes the file over; NULL where it could not be read. */
 static struct schema *build(struct yaml_file *file, size_t errors_before, struct diag *diag)
 {
@@ -445,6 +486,7 @@ static struct schema *build(struct yaml_file *file, size_t errors_before, struct
         schema_free(schema);
         return NULL;
     }
+    make_products(schema);
     return schema;
 }
 
@@ -469,6 +511,8 @@ void schema_free(struct schema *schema)
 {
     if (schema == NULL)
         return;
+    projection_fini(&schema->product.keys);
+    projection_fini(&schema->canonical_product.keys);
     arena_fini(&schema->arena);
     free(schema);
 }
@@ -522,6 +566,14 @@ const struct schema_field *schema_field_find(const struct schema_fields *fields,
         if (slice_equal(fields->items[i].canonical, canonical))
             return &fields->items[i];
     return NULL;
+}
+
+const struct schema_field *schema_product_field_find(const struct schema *schema,
+                                                     struct slice canonical)
+{
+    const struct schema_field *field = schema_field_find(&schema->products, canonical);
+
+    return field != NULL ? field : schema_field_find(&schema->fields, canonical);
 }
 
 struct slice schema_wire_event(const struct schema *schema, struct slice canonical)

@@ -5,6 +5,10 @@
 #ifndef CONSUMER_SCHEMA_DATA_H
 #define CONSUMER_SCHEMA_DATA_H
 
+#include <assert.h>
+
+#include "consumer/event.h"
+#include "consumer/projection.h"
 #include "consumer/schema.h"
 #include "consumer/wire_path.h"
 #include "core/arena.h"
@@ -31,6 +35,20 @@ struct schema_fields {
     uint32_t count;
     struct schema_field *items;
 };
+
+/* What rules read of a product, where all alternatives are keys of it. */
+struct schema_product_field {
+    struct slice canonical;
+    uint32_t place_count;                     /* 0: there are others */
+    uint32_t places[SCHEMA_ALTERNATIVES_MAX]; /* of `keys`, in order */
+};
+
+struct schema_product {
+    struct projection keys; /* only for looking them up */
+    struct schema_product_field fields[EVENT_PRODUCT_FIELD_COUNT];
+};
+static_assert(EVENT_PRODUCT_FIELD_COUNT * SCHEMA_ALTERNATIVES_MAX < EVENT_PRODUCT_PLACES_MAX,
+              "a place for each alternative, and one for what nobody wants");
 
 /* A value of the type field that decides the event's name. */
 struct schema_type {
@@ -82,6 +100,7 @@ struct schema {
 
     struct schema_fields fields;   /* of properties */
     struct schema_fields products; /* of an element of a list of products, where it differs */
+    struct schema_product product, canonical_product;
 
     struct schema_name
         *names; /* open addressing by hash_bytes(key), a power of two, key.data NULL: free */
@@ -93,6 +112,10 @@ struct schema {
 /* NULL where the schema says nothing: the property has its canonical name on the wire too. */
 const struct schema_field *schema_field_find(const struct schema_fields *fields,
                                              struct slice canonical);
+
+/* That of a product: its own, else that of the properties, else NULL. */
+const struct schema_field *schema_product_field_find(const struct schema *schema,
+                                                     struct slice canonical);
 
 /* Product, variant, cart and order ids: text everywhere, integers in decimal. */
 bool schema_is_id(struct slice canonical);

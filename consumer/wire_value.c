@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "core/check.h"
 #include "core/datetime.h"
 #include "core/mp.h"
 #include "core/number.h"
@@ -55,37 +56,61 @@ enum wire_status wire_read_id(const char *value, struct arena *arena, struct sli
     return WIRE_GOOD;
 }
 
-/* All texts in a container, keys too. */
-static bool valid_texts(struct slice value)
+/*
+ * The bytes of a container, which is well-formed and ends in front of `end`. False where it holds a text, or a key, that is
+ * not valid.
+ */
+static bool read_container(const char *value, const char *end, struct slice *exact)
 {
-    struct mp mp = mp_of(value);
+    struct mp mp = {value, end};
     struct mp_token token;
 
-    /* Well-formed, so a flat run over the tokens ends at its end. */
-    while (mp.pos < mp.end && mp_read(&mp, &token))
-        if (token.kind == MP_STR && !wire_valid_text(token.bytes))
-            return false;
+    for (uint64_t values = 1; values > 0; values--) {
+        unsigned mark = wire_mark(mp.pos);
+        size_t size = mp_sizes[mark];
+
+        if (LIKELY((mark & 0xE0) == 0xA0)) {
+            if (!wire_valid_text((struct slice){mp.pos + 1, size - 1}))
+                return false;
+            mp.pos += size;
+        } else if (size > 0) {
+            mp.pos += size;
+        } else {
+            CHECK(mp_read(&mp, &token));
+            if (token.kind == MP_STR && !wire_valid_text(token.bytes))
+                return false;
+            if (token.kind == MP_ARRAY || token.kind == MP_MAP)
+                values += (uint64_t)token.count << (token.kind == MP_MAP);
+        }
+    }
+    *exact = (struct slice){value, (size_t)(mp.pos - value)};
     return true;
 }
 
 bool wire_read_value(const char *value, const char *end, enum value_raw raw, struct value *out)
 {
-    struct mp mp = {value, end};
-    struct slice exact, text;
+    unsigned mark = wire_mark(value);
+    struct slice text;
 
     if (wire_text(value, &text)) {
         *out = value_string(text);
         return wire_valid_text(text);
     }
-    /* A nil of the projection is not between `value` and `end`. */
-    if (wire_mark(value) == WIRE_NIL || !mp_value(&mp, &exact)) {
-        *out = value_null();
+    if (wire_quick_number(value, out))
+        return true;
+    if ((mark & 0xE0) == 0x80 || mark >= 0xDC) {
+        if (!read_container(value, end, &text))
+            return false;
+        *out = value_of_msgpack(text, raw);
         return true;
     }
-    *out = value_of_msgpack(exact, raw);
-    if (out->kind == VALUE_LIST || out->kind == VALUE_MAP)
-        return valid_texts(exact);
-    return out->kind != VALUE_ERROR;
+    /* A nil may be the projection's own, which is not between `value` and `end`. */
+    struct mp mp = {value, end};
+    if (mark == WIRE_NIL || !mp_value(&mp, &text))
+        *out = value_null();
+    else
+        *out = value_of_msgpack(text, raw);
+    return true;
 }
 
 /* ---- time ---- */

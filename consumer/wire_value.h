@@ -25,8 +25,7 @@ enum wire_status {
     WIRE_BAD_TEXT, /* invalid UTF-8 */
 };
 
-#define WIRE_NIL    0xC0u
-#define WIRE_DOUBLE 0xCBu
+#define WIRE_NIL 0xC0u
 
 static inline uint64_t wire_load_8(const char *at)
 {
@@ -112,9 +111,25 @@ static inline bool wire_valid_text(struct slice text)
     return LIKELY(wire_is_ascii(text)) || utf8_valid(text);
 }
 
-static inline struct value wire_double(const char *value)
+/* A number of the kinds that are common: of up to four bytes, unsigned, or a double. False, and nothing done, for all else. */
+static inline bool wire_quick_number(const char *value, struct value *number)
 {
-    return (struct value){.kind = VALUE_DOUBLE, .u = __builtin_bswap64(wire_load_8(value + 1))};
+    unsigned mark = wire_mark(value);
+
+    if (mark < 0x80)
+        *number = value_int((int64_t)mark);
+    else if (mark == 0xCB)
+        *number =
+            (struct value){.kind = VALUE_DOUBLE, .u = __builtin_bswap64(wire_load_8(value + 1))};
+    else if (mark == 0xCC)
+        *number = value_int((unsigned char)value[1]);
+    else if (mark == 0xCD)
+        *number = value_int((unsigned char)value[1] << 8 | (unsigned char)value[2]);
+    else if (mark == 0xCE)
+        *number = value_int((int64_t)__builtin_bswap32(wire_load_4(value + 1)));
+    else
+        return false;
+    return true;
 }
 
 /* Text, or an integer in decimal (in the arena); anything else is bad. */

@@ -251,143 +251,78 @@ bool mp_read(struct mp *mp, struct mp_token *token)
 
 /* ---- skipping ---- */
 
-/*
- * What a value's first byte says about skipping it:
- * below 64 the bytes of the whole value; else one of the classes below.
- */
-enum skip_class {
-    SKIP_SIZED = 64, /* + bytes of the size (1, 2, 4), + 8 where an ext's type follows */
-    SKIP_SIZED_EXT = 72,
-    SKIP_FIX_ARRAY = 96,
-    SKIP_FIX_MAP,
-    SKIP_ARRAY_16,
-    SKIP_ARRAY_32,
-    SKIP_MAP_16,
-    SKIP_MAP_32,
-    SKIP_INVALID,
-};
-
-#define SAME_8(x)  x, x, x, x, x, x, x, x
-#define SAME_16(x) SAME_8(x), SAME_8(x)
+#define SAME_4(x)  x, x, x, x
+#define SAME_16(x) SAME_4(x), SAME_4(x), SAME_4(x), SAME_4(x)
 #define SAME_64(x) SAME_16(x), SAME_16(x), SAME_16(x), SAME_16(x)
-
-static const uint8_t skip_classes[256] = {
-    SAME_64(1),
-    SAME_64(1),              /* 00 positive fixint */
-    SAME_16(SKIP_FIX_MAP),   /* 80 */
-    SAME_16(SKIP_FIX_ARRAY), /* 90 */
-    1,
-    2,
-    3,
-    4,
-    5,
-    6,
-    7,
-    8,
-    9,
-    10,
-    11,
-    12,
-    13,
-    14,
-    15,
-    16, /* A0 fixstr */
-    17,
-    18,
-    19,
-    20,
-    21,
-    22,
-    23,
-    24,
-    25,
-    26,
-    27,
-    28,
-    29,
-    30,
-    31,
-    32, /* B0 */
-    1,
-    SKIP_INVALID,
-    1,
-    1, /* C0 nil, -, false, true */
-    SKIP_SIZED + 1,
-    SKIP_SIZED + 2,
-    SKIP_SIZED + 4, /* C4 bin */
-    SKIP_SIZED_EXT + 1,
-    SKIP_SIZED_EXT + 2,
-    SKIP_SIZED_EXT + 4, /* C7 ext */
-    5,
-    9, /* CA float */
-    2,
-    3,
-    5,
-    9,
-    2,
-    3,
-    5,
-    9, /* CC uint, int */
-    3,
-    4,
-    6,
-    10,
-    18, /* D4 fixext */
-    SKIP_SIZED + 1,
-    SKIP_SIZED + 2,
-    SKIP_SIZED + 4, /* D9 str */
-    SKIP_ARRAY_16,
-    SKIP_ARRAY_32,
-    SKIP_MAP_16,
-    SKIP_MAP_32, /* DC */
-    SAME_16(1),
-    SAME_16(1), /* E0 negative fixint */
+const uint8_t mp_sizes[256] = {
+    SAME_64(1), SAME_64(1), /* 00: positive fixint */
+    SAME_16(0),             /* 80: fixmap */
+    SAME_16(0),             /* 90: fixarray */
+    1,          2,          3,  4,  5,  6,  7,  8,
+    9,          10,         11, 12, 13, 14, 15, 16, /* A0: fixstr */
+    17,         18,         19, 20, 21, 22, 23, 24,
+    25,         26,         27, 28, 29, 30, 31, 32, /* B0: fixstr */
+    1,          0,          1,  1,  0,  0,  0,  0,
+    0,          0,          5,  9,  2,  3,  5,  9, /* C0: nil ... uint */
+    2,          3,          5,  9,  3,  4,  6,  10,
+    18,         0,          0,  0,  0,  0,  0,  0, /* D0: int ... map */
+    SAME_16(1), SAME_16(1),                        /* E0: negative fixint */
 };
 
-/* Moves behind a str, bin or ext whose size follows its mark. */
-static bool skip_sized(struct mp *mp, unsigned class)
+/* Moves behind a str, bin or ext whose size follows its mark; `type_size`: bytes between the size and what it counts. */
+static bool skip_sized(struct mp *mp, size_t size_of_size, size_t type_size)
 {
     uint64_t size;
-    size_t size_of_size = class & 7u;
-    size_t type_size = class >= SKIP_SIZED_EXT;
     if (!take_uint(mp, size_of_size, &size) || size + type_size > bytes_left(mp))
         return false;
     mp->pos += size + type_size;
     return true;
 }
 
-/* The number of values that a container holds. */
-static bool skip_header(struct mp *mp, unsigned class, unsigned char mark, uint64_t *values)
+static bool skip_count(struct mp *mp, size_t size_of_count, unsigned values_each, uint64_t *values)
 {
-    bool good = true;
-    uint64_t count = mark & 0x0Fu;
-    if (class == SKIP_ARRAY_16 || class == SKIP_MAP_16)
-        good = take_uint(mp, 2, &count);
-    else if (class == SKIP_ARRAY_32 || class == SKIP_MAP_32)
-        good = take_uint(mp, 4, &count);
-    bool is_map = class == SKIP_FIX_MAP || class == SKIP_MAP_16 || class == SKIP_MAP_32;
-    *values = is_map ? 2 * count : count;
-    return good && *values <= bytes_left(mp);
+    uint64_t count;
+    if (!take_uint(mp, size_of_count, &count))
+        return false;
+    *values = count * values_each;
+    return true;
 }
 
 /*
- * Bytes of a run of values that are skipped by their first byte alone: most of a message. In its
- * own loop, with the position in a register. Stops in front of anything else, and where a value
- * would end behind the message.
+ * Moves behind the mark and what else comes first of a value that mp_sizes does not tell, of a str, bin or ext behind all
+ * of it. `values`: how many a container holds; 0 of all else.
  */
-static uint64_t skip_plain(struct mp *mp, uint64_t values)
+static bool skip_head(struct mp *mp, bool *is_container, uint64_t *values)
 {
-    const char *pos = mp->pos;
-    const char *end = mp->end;
-    while (values > 0 && pos < end) {
-        unsigned size = skip_classes[(unsigned char)*pos];
-        if (size >= SKIP_SIZED || (size_t)(end - pos) < size)
-            break;
-        pos += size;
-        values--;
+    unsigned char mark = (unsigned char)*mp->pos++;
+    *is_container = mark < 0xA0 || mark >= 0xDC;
+    *values = 0;
+    if (mark < 0xA0) {
+        *values = (mark & 0x0Fu) << (mark < 0x90);
+        return true;
     }
-    mp->pos = pos;
-    return values;
+    switch (mark) {
+    case 0xC4:
+    case 0xC5:
+    case 0xC6:
+        return skip_sized(mp, (size_t)1 << (mark - 0xC4), 0);
+    case 0xC7:
+    case 0xC8:
+    case 0xC9:
+        return skip_sized(mp, (size_t)1 << (mark - 0xC7), 1);
+    case 0xD9:
+    case 0xDA:
+    case 0xDB:
+        return skip_sized(mp, (size_t)1 << (mark - 0xD9), 0);
+    case 0xDC:
+    case 0xDD:
+        return skip_count(mp, (size_t)2 << (mark - 0xDC), 1, values);
+    case 0xDE:
+    case 0xDF:
+        return skip_count(mp, (size_t)2 << (mark - 0xDE), 2, values);
+    default:
+        return false; /* 0xC1 is never used */
+    }
 }
 
 bool mp_skip(struct mp *mp, int depth_max)
@@ -395,32 +330,40 @@ bool mp_skip(struct mp *mp, int depth_max)
     uint64_t open[MP_DEPTH_MAX]; /* values still to come in each container that is open */
     uint64_t values = 1;
     int depth = 0;
+    const char *pos = mp->pos; /* in a register, for most is skipped by a first byte alone */
+    const char *end = mp->end;
     CHECK(depth_max <= MP_DEPTH_MAX);
     for (;;) {
-        values = skip_plain(mp, values);
+        for (; values > 0; values--) {
+            size_t size;
+            if (pos >= end)
+                return false;
+            size = mp_sizes[(unsigned char)*pos];
+            if (size == 0)
+                break;
+            if ((size_t)(end - pos) < size)
+                return false;
+            pos += size;
+        }
         if (values == 0) {
+            mp->pos = pos;
             if (depth == 0)
                 return true;
             values = open[--depth];
             continue;
         }
-        if (mp->pos == mp->end)
-            return false;
-        values--;
-        unsigned char mark = (unsigned char)*mp->pos++;
-        unsigned class = skip_classes[mark];
-        if (class < SKIP_SIZED)
-            return false; /* it would end behind the message */
-        if (class < SKIP_FIX_ARRAY) {
-            if (!skip_sized(mp, class))
-                return false;
-            continue;
-        }
+        bool is_container;
         uint64_t inside;
-        if (class == SKIP_INVALID || depth == depth_max || !skip_header(mp, class, mark, &inside))
+        mp->pos = pos;
+        if (!skip_head(mp, &is_container, &inside) || inside > bytes_left(mp) ||
+            (is_container && depth == depth_max))
             return false;
-        open[depth++] = values;
-        values = inside;
+        pos = mp->pos;
+        values--;
+        if (is_container) {
+            open[depth++] = values;
+            values = inside;
+        }
     }
 }
 

@@ -54,6 +54,9 @@ static inline struct mp mp_of(struct slice bytes)
 /* The next token. A count larger than the bytes left can hold is refused here. */
 bool mp_read(struct mp *mp, struct mp_token *token);
 
+/* Bytes of a whole value by its first byte; 0 where more has to be looked at, or it is none. */
+extern const uint8_t mp_sizes[256];
+
 /*
  * Skips one whole value. Levels are maps and arrays inside each other: at most `depth_max` (<=
  * MP_DEPTH_MAX).

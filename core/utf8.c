@@ -1,5 +1,8 @@
 #include "core/utf8.h"
 
+#include <assert.h>
+#include <string.h>
+
 #define ASCII_MASK UINT64_C(0x8080808080808080)
 
 static bool is_continuation(unsigned char c)
@@ -72,9 +75,41 @@ static size_t skip_ascii(struct slice text, size_t pos)
     return pos;
 }
 
-/* The same for sequences of three bytes: Thai, Chinese, Japanese and most other scripts are runs of these. */
+/* Six bytes of a word as a pattern: the same three twice, the first of them lowest; the last two bytes are 0. */
+#define TWO_THREES(a, b, c)                                                                        \
+    ((((uint64_t)(c) << 16) | ((uint64_t)(b) << 8) | (uint64_t)(a)) * UINT64_C(0x1000001))
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "a word's first byte is its lowest");
+
+/* Both first bytes: true where neither ends in the four bits `low`, for what is not 0 carries over. */
+static inline bool lacks(uint64_t word, unsigned low)
+{
+    uint64_t others = (word ^ TWO_THREES(low, 0, 0)) & TWO_THREES(0x0F, 0, 0);
+    return ((others + TWO_THREES(0x0F, 0, 0)) & TWO_THREES(0x10, 0, 0)) == TWO_THREES(0x10, 0, 0);
+}
+
+/*
+ * True of two sequences of three bytes, of the usual kinds: both of E0 with a second byte that makes no overlong form
+ * (Thai, Devanagari and their neighbours); or neither of E0 nor of ED, after which any second byte is good (Chinese,
+ * Japanese and most others). False says nothing.
+ */
+static inline bool are_two_threes(uint64_t word)
+{
+    if ((word & TWO_THREES(0xFF, 0xE0, 0xC0)) == TWO_THREES(0xE0, 0xA0, 0x80))
+        return true;
+    return (word & TWO_THREES(0xF0, 0xC0, 0xC0)) == TWO_THREES(0xE0, 0x80, 0x80) &&
+           lacks(word, 0x0) && lacks(word, 0xD);
+}
+
+/* The same for sequences of three bytes, two at a time: most scripts but the European ones are runs of these. */
 static size_t skip_threes(struct slice text, size_t pos)
 {
+    while (text.size - pos >= 8) {
+        uint64_t word;
+        memcpy(&word, text.data + pos, 8);
+        if (!are_two_threes(word))
+            break;
+        pos += 6;
+    }
     while (text.size - pos >= 3) {
         const unsigned char *b = (const unsigned char *)text.data + pos;
         if ((b[0] & 0xF0) != 0xE0 || !is_continuation(b[1]) || !is_continuation(b[2]) ||

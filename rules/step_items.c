@@ -4,22 +4,6 @@
 #include "rules/step.h"
 #include "state/items.h"
 
-static struct value element_field(struct step *step, struct value product, struct slice key)
-{
-    if (product.kind != VALUE_MAP)
-        return (struct value){.kind = VALUE_ABSENT};
-    if (product.rep == VALUE_REP_RAW)
-        return step_select(&step->activation, product, key);
-    return cel_find(&step->activation, product, value_string(key));
-}
-
-/* An event's products: those of a list in which something has an id, else the one in its properties. */
-struct products {
-    struct step_list list;
-    bool is_list;
-    bool is_read; /* the one */
-};
-
 static struct slice product_id(struct value id)
 {
     if (id.kind != VALUE_STRING)
@@ -27,24 +11,45 @@ static struct slice product_id(struct value id)
     return step_element(value_text(id));
 }
 
-static bool has_id(struct step *step, struct value list)
+/* An event's products: those of a list in which something has an id, else the one in its properties. */
+struct products {
+    struct event_products list;
+    bool is_list;
+    bool is_ahead;   /* `id` is that of a product of the list which nobody has taken yet */
+    bool is_read;    /* the one */
+    struct slice id; /* of the list's product at hand */
+};
+
+/* Moves on to the next of the list that has an id. */
+static bool next_of_list(struct products *products)
 {
-    struct step_list cursor = step_list_of(list);
-    struct value product;
-    while (step_list_next(step, &cursor, &product))
-        if (product_id(element_field(step, product, SLICE("product_id"))).size > 0)
+    if (products->is_ahead) {
+        products->is_ahead = false;
+        return true;
+    }
+    while (event_products_next(&products->list)) {
+        products->id = product_id(event_products_field(&products->list, EVENT_PRODUCT_ID));
+        if (products->id.size > 0)
             return true;
+    }
     return false;
 }
 
 /* What an event means: each of its list, else the one in its properties. `is_list` decides once for all. */
 static void find_products(struct step *step, struct products *products)
 {
+    enum event_naming naming =
+        step->input == STEP_SIGNAL ? EVENT_NAMES_CANONICAL : EVENT_NAMES_OF_SCHEMA;
     struct value list = step_path(step, step->rules->slot_products);
+    products->is_list = false;
+    products->is_ahead = false;
     products->is_read = false;
-    products->is_list = list.kind == VALUE_LIST && has_id(step, list);
-    if (products->is_list)
-        products->list = step_list_of(list);
+    if (list.kind != VALUE_LIST)
+        return;
+    event_products_open(&products->list, list, step->context->schema, naming,
+                        step->activation.arena);
+    products->is_list = next_of_list(products);
+    products->is_ahead = products->is_list;
 }
 
 static double positive(struct value value)
@@ -63,16 +68,15 @@ static void read_price(struct value value, struct items_line *line)
         line->price = number;
 }
 
-static void read_element(struct step *step, struct value product, struct items_line *line)
+static void read_element(const struct products *products, struct items_line *line)
 {
-    struct value name = element_field(step, product, SLICE("name"));
-    line->product_id = product_id(element_field(step, product, SLICE("product_id")));
-    if (line->product_id.size == 0)
-        return;
+    const struct event_products *list = &products->list;
+    struct value name = event_products_field(list, EVENT_PRODUCT_NAME);
+    line->product_id = products->id;
     if (name.kind == VALUE_STRING)
         line->name = value_text(name);
-    read_price(element_field(step, product, SLICE("price")), line);
-    line->quantity = positive(element_field(step, product, SLICE("quantity")));
+    read_price(event_products_field(list, EVENT_PRODUCT_PRICE), line);
+    line->quantity = positive(event_products_field(list, EVENT_PRODUCT_QUANTITY));
 }
 
 static void read_properties(struct step *step, struct items_line *line)
@@ -89,17 +93,16 @@ static void read_properties(struct step *step, struct items_line *line)
 /* The next product that has an id. Quantity 0: none that can be used. */
 static bool next_product(struct step *step, struct products *products, struct items_line *line)
 {
-    struct value product;
-    while (products->is_list && step_list_next(step, &products->list, &product)) {
-        *line = (struct items_line){0};
-        read_element(step, product, line);
-        if (line->product_id.size > 0)
-            return true;
+    *line = (struct items_line){0};
+    if (products->is_list) {
+        if (!next_of_list(products))
+            return false;
+        read_element(products, line);
+        return true;
     }
-    if (products->is_list || products->is_read)
+    if (products->is_read)
         return false;
     products->is_read = true;
-    *line = (struct items_line){0};
     read_properties(step, line);
     return line->product_id.size > 0;
 }
@@ -192,16 +195,13 @@ static struct value one_product_id(struct step *step)
 struct value step_product_ids(struct step *step)
 {
     struct products products;
-    struct value product;
     find_products(step, &products);
     if (!products.is_list)
         return one_product_id(step);
-    struct value *ids = arena_alloc(step->context->arena, (products.list.count + 1) * sizeof(*ids));
+    size_t capacity = (size_t)products.list.left + 1;
+    struct value *ids = arena_alloc(step->context->arena, capacity * sizeof(*ids));
     uint32_t size = 0;
-    while (step_list_next(step, &products.list, &product)) {
-        struct slice id = product_id(element_field(step, product, SLICE("product_id")));
-        if (id.size > 0)
-            ids[size++] = value_string(id);
-    }
+    while (next_of_list(&products))
+        ids[size++] = value_string(products.id);
     return (struct value){.kind = VALUE_LIST, .size = size, .items = ids};
 }

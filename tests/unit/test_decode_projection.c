@@ -326,6 +326,75 @@ static void test_guesses_do_not_hide_what_is_cut_off(void **state)
     projection_fini(&projection);
 }
 
+/* Messages of several kinds take turns; each is cut at every length. Keys of all sizes lie near the end. */
+static void test_keys_near_the_end_are_guessed_only_as_far_as_they_are_there(void **state)
+{
+#define MESSAGE(text)                                                                              \
+    {                                                                                              \
+        text, sizeof text - 1                                                                      \
+    }
+    static const struct slice messages[] = {
+        MESSAGE("\x80"),
+        MESSAGE("\x81\xA1k\x01"),
+        MESSAGE("\x81\xA2k\x00\x02"), /* what is cut off here is 0 */
+        MESSAGE("\x81\xA0\x03"),
+        MESSAGE("\x81\xA7quantit\x01"),
+        MESSAGE("\x81\xA8quantity\xCD\x01\x02"),
+        MESSAGE("\x82\xA4name\xACProduct Seen\xA1p\x81\xA8quantity\x01"),
+        MESSAGE("\x82\xA4name\xACProduct Seen\xA1p\x81\xA8quantitx\x01"),
+        MESSAGE("\x82\xA4name\xADProduct Added\xA1p\x81\xA8position\x01"),
+        MESSAGE("\x82\xA4name\xA5Short\xA1p\x82\xA1k\xA0\xA8position\x01"),
+        MESSAGE("\x82\xA4name\xA5Thort\xA1p\x82\xA1k\xA0\xA8quantity\x91\x01"),
+        MESSAGE("\x82\xA4name\xADProduct Added\xA1p\x81\xAFoforder_sixteen\x01"),
+        MESSAGE("\x82\xA4name\xADProduct Added\xA1p\x81\xB0oforderseventeen\x01"),
+        MESSAGE("\x82\xA4name\xADProduct Added\xA1p\x81\xB0oforderseventeem\x01"),
+        MESSAGE("\x83\xA1p\x80\x07\x08\xA4name\xC0"),
+        MESSAGE("\x82\xA1p\x81\xD9\x29quantity quantity quantity quantity quant\x01\x05\x06"),
+        MESSAGE("\x81\xBFkorder_of_thirty_one_bytes_long\xC3"),
+    };
+#undef MESSAGE
+    static const char *const keys[] = {
+        "k", "", "quantit", "quantity", "position", "oforder_sixteen", "oforderseventeen"};
+    enum { COUNT = sizeof messages / sizeof messages[0], KEYS = sizeof keys / sizeof keys[0] };
+    struct wire_step inner = {.key = SLICE("p")};
+    uint32_t places[2 * KEYS];
+    struct projection projection;
+
+    (void)state;
+    projection_init(&projection);
+    projection_tell_kinds_by(&projection, place_of(&projection, PROJECTION_ROOT, "name"));
+    for (size_t i = 0; i < KEYS; i++) {
+        if (i == KEYS / 2)
+            projection_list_places(&projection);
+        places[i] = place_of(&projection, PROJECTION_ROOT, keys[i]);
+        places[KEYS + i] =
+            place_of(&projection, projection_step(&projection, PROJECTION_ROOT, &inner), keys[i]);
+    }
+    projection_seal(&projection);
+    for (size_t round = 0; round < (size_t)COUNT * COUNT; round++) {
+        const struct slice *last = &messages[round / COUNT], *next = &messages[round % COUNT];
+
+        for (size_t size = 0; size <= next->size; size++) {
+            char *cut = malloc(size > 0 ? size : 1);
+            struct slice map = {cut, size}, found;
+
+            assert_true(projection_walk(&projection, *last, 3));
+            memcpy(cut, next->data, size);
+            assert_int_equal(projection_walk(&projection, map, 3), size == next->size);
+            for (size_t i = 0; size == next->size && i < KEYS; i++) {
+                bool has_inner = mp_map_find(map, SLICE("p"), &found);
+
+                assert_int_equal(projection_has(&projection, places[KEYS + i]),
+                                 has_inner && mp_map_find(found, slice_of(keys[i]), &found));
+                assert_int_equal(projection_has(&projection, places[i]),
+                                 mp_map_find(map, slice_of(keys[i]), &found));
+            }
+            free(cut);
+        }
+    }
+    projection_fini(&projection);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -334,6 +403,7 @@ int main(void)
         cmocka_unit_test(test_keys_that_come_thousands_of_times),
         cmocka_unit_test(test_elements_of_arrays_are_found_by_index),
         cmocka_unit_test(test_guesses_do_not_hide_what_is_cut_off),
+        cmocka_unit_test(test_keys_near_the_end_are_guessed_only_as_far_as_they_are_there),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -77,6 +77,52 @@ static void test_a_mistake_is_found_at_every_place(void **state)
     }
 }
 
+/* Character by character, as utf8_sequence() has it. */
+static bool valid_slowly(const char *bytes, size_t size)
+{
+    for (size_t pos = 0; pos < size;) {
+        size_t length = utf8_sequence(bytes + pos, size - pos);
+        if (length == 0)
+            return false;
+        pos += length;
+    }
+    return true;
+}
+
+/* Whatever two bytes are, and whatever kind the one behind them, anywhere in a run of one script. */
+static void test_many_at_a_time_are_judged_as_one_by_one(void **state)
+{
+    static const char *const scripts[] = {"\xE0\xB8\x81", "\xE4\xB8\xAD", "\xED\x95\x9C",
+                                          "\xE0\xA4\x85", "\xEF\xBC\xA1", "abc"};
+    static const unsigned char thirds[] = {'x', 0x80, 0xBF, 0xC2, 0xE0, 0xFF};
+    enum { SIZE = 18 };
+
+    (void)state;
+    for (size_t s = 0; s < sizeof scripts / sizeof scripts[0]; s++) {
+        for (size_t at = 0; at + 2 < SIZE; at++) {
+            char text[SIZE];
+            for (size_t i = 0; i < SIZE; i++)
+                text[i] = scripts[s][i % 3];
+            for (unsigned bytes = 0; bytes < 0x10000 * sizeof thirds; bytes++) {
+                text[at] = (char)(bytes >> 8);
+                text[at + 1] = (char)bytes;
+                text[at + 2] = (char)thirds[bytes >> 16];
+                if (valid(text, SIZE) != valid_slowly(text, SIZE))
+                    fail_msg("%06x at %zu of script %zu", bytes & 0xFFFF, at, s);
+            }
+        }
+    }
+}
+
+static void test_every_beginning_is_judged_as_one_by_one(void **state)
+{
+    static const char text[] = "\xE0\xB8\x8A\xE0\xB8\xB2 Tea \xE8\x8C\xB6\xE8\x8C\xB6\xE3\x81\xA1"
+                               "\xE3\x82\x83 th\xC3\xA9 \xF0\x9F\x8D\xB5 \xED\x95\x9C\xEA\xB5\xAD";
+    (void)state;
+    for (size_t size = 0; size < sizeof text; size++)
+        assert_int_equal(valid(text, size), valid_slowly(text, size));
+}
+
 static void test_nothing_is_valid(void **state)
 {
     (void)state;
@@ -108,6 +154,8 @@ int main(void)
         cmocka_unit_test(test_counts_of_well_formed_sequences),
         cmocka_unit_test(test_four_bytes_end_at_10ffff),
         cmocka_unit_test(test_a_mistake_is_found_at_every_place),
+        cmocka_unit_test(test_many_at_a_time_are_judged_as_one_by_one),
+        cmocka_unit_test(test_every_beginning_is_judged_as_one_by_one),
         cmocka_unit_test(test_nothing_is_valid),
         cmocka_unit_test(test_cut_never_splits_a_character),
         cmocka_unit_test(test_count),
