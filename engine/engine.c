@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "consumer/source_kafka.h"
+#include "core/allocator.h"
 #include "core/check.h"
 #include "core/log.h"
 #include "engine/journal.h"
@@ -169,6 +170,7 @@ enum err engine_start(const struct worker_setting *setting, const volatile int *
     struct errinfo ignored;
 
     CHECK(engine);
+    allocator_tune();
     engine->setting = setting;
     engine->runners = calloc((size_t)setting->config->workers, sizeof *engine->runners);
     CHECK(engine->runners);
