@@ -732,6 +732,7 @@ static void test_what_is_too_large_or_too_deep_is_refused(void **state)
     text[0] = 'e';
     refused(text, 60000, "the expression has more than 1000 operations in a row");
     refused("'\xff'", 3, "the expression is not valid UTF-8");
+    refused(NULL, 0, "the expression is empty");
 }
 
 static void repeat(struct buf *text, const char *part, int times)
