@@ -102,9 +102,11 @@ static inline struct value value_double(double d)
     return (struct value){.kind = VALUE_DOUBLE, .d = d};
 }
 
+/* `s` is never NULL, so that who reads a text may count from it. */
 static inline struct value value_string(struct slice text)
 {
-    return (struct value){.kind = VALUE_STRING, .size = (uint32_t)text.size, .s = text.data};
+    return (struct value){
+        .kind = VALUE_STRING, .size = (uint32_t)text.size, .s = text.data ? text.data : ""};
 }
 
 static inline struct slice value_text(struct value value)

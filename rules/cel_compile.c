@@ -56,6 +56,8 @@ struct cel_program *cel_compile(struct slice text, const struct cel_host *host,
 {
     struct cel_report report = {.problems = problems, .max = problem_max};
     struct arena arena;
+    if (text.size == 0)
+        text = SLICE(""); /* it may lie nowhere; the lexer counts from it */
     arena_init(&arena);
     struct cel_program *program = compile(text, host, expect, &arena, &report);
     arena_fini(&arena);

@@ -238,9 +238,10 @@ static struct value replace(struct cel_activation *activation, const struct valu
 {
     struct slice text = value_text(arguments[0]), part = value_text(arguments[1]);
     struct text out = {.arena = activation->arena};
-    int64_t left = count == 4 ? arguments[3].i : -1;
+    int64_t left =
+        count == 4 && arguments[3].i >= 0 ? arguments[3].i : INT64_MAX; /* negative: all */
     size_t pos = 0, found;
-    for (; left != 0 && find_from(text, part, pos, &found); left--) {
+    for (; left > 0 && find_from(text, part, pos, &found); left--) {
         if (!text_add(&out, between(text, pos, found)) || !text_add(&out, value_text(arguments[2])))
             return too_long(activation);
         pos = found + part.size;
@@ -310,6 +311,13 @@ static struct value split(struct cel_activation *activation, const struct value 
     return cel_list_of(items, pieces);
 }
 
+static struct value not_a_text(struct cel_activation *activation, const struct text *made_in_vain)
+{
+    if (!cel_spend(activation, made_in_vain->size >> 4))
+        return cel_too_many_steps();
+    return cel_error_literal("join() is for lists of texts; convert by string(...)");
+}
+
 static struct value join(struct cel_activation *activation, const struct value *arguments,
                          uint32_t count)
 {
@@ -322,7 +330,7 @@ static struct value join(struct cel_activation *activation, const struct value *
         return cel_too_many_steps();
     while (cel_iter_next(&iter, activation, &index, &element)) {
         if (element.kind != VALUE_STRING)
-            return cel_error_literal("join() is for lists of texts; convert by string(...)");
+            return not_a_text(activation, &out);
         if ((index.i > 0 && !text_add(&out, separator)) || !text_add(&out, value_text(element)))
             return too_long(activation);
     }

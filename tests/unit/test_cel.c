@@ -659,6 +659,27 @@ static void test_no_expression_runs_for_long(void **state)
     world_fini(&world);
 }
 
+/* What an error throws away takes time and memory too. */
+static void test_texts_that_are_made_in_vain_are_paid_for(void **state)
+{
+    enum { SIZE = 200000 };
+    struct world world;
+    (void)state;
+    world_init(&world);
+    char *name = malloc(SIZE);
+    assert_non_null(name);
+    memset(name, 'x', SIZE);
+    world.slots[SLOT_NAME] = value_string((struct slice){name, SIZE});
+    world.slots[SLOT_ITEMS] = many_items();
+    struct value value =
+        eval_in(&world, "context.items.exists(a, [event.name, 1].join() == event.name)");
+    assert_int_equal(value.kind, VALUE_ERROR);
+    assert_true(slice_is(value_text(value), "the expression takes too many steps"));
+    assert_true(world.arena.total_size < 100 * (size_t)CEL_STEPS_MAX);
+    free(name);
+    world_fini(&world);
+}
+
 /*
  * Constants as large as the language allows are made when they are needed, and none of this takes
  * long to load.
@@ -711,6 +732,7 @@ static void test_what_is_too_large_or_too_deep_is_refused(void **state)
     text[0] = 'e';
     refused(text, 60000, "the expression has more than 1000 operations in a row");
     refused("'\xff'", 3, "the expression is not valid UTF-8");
+    refused(NULL, 0, "the expression is empty");
 }
 
 static void repeat(struct buf *text, const char *part, int times)
@@ -985,6 +1007,7 @@ int main(void)
         cmocka_unit_test(test_an_error_that_may_be_absorbed_is_no_problem_at_load),
         cmocka_unit_test(test_and_and_or_absorb_errors_from_both_sides),
         cmocka_unit_test(test_no_expression_runs_for_long),
+        cmocka_unit_test(test_texts_that_are_made_in_vain_are_paid_for),
         cmocka_unit_test(test_constants_are_folded_within_bounds),
         cmocka_unit_test(test_what_is_too_large_or_too_deep_is_refused),
         cmocka_unit_test(test_what_is_just_within_the_bounds_runs),

@@ -87,6 +87,8 @@ static void test_strings(void **state)
         "'ไทย'.substring(1, 2) == 'ท'",
         "'hello'.replace('l', '') == 'heo' && 'hello'.replace('l', 'L', 1) == 'heLlo'",
         "'hello'.replace('', '_') == '_h_e_l_l_o_' && 'hello'.replace('', '_', 2) == '_h_ello'",
+        "'hello'.replace('l', '', -9223372036854775808) == 'heo'",
+        "[].join().substring(0).endsWith('') && 'a'.startsWith([].join())",
         "'hello'.replace('x', 'y') == 'hello' && 'hello'.replace('l', 'y', 0) == 'hello'",
         "'a,b,c'.split(',') == ['a', 'b', 'c'] && 'a,b,c'.split(',', 2) == ['a', 'b,c']",
         "'a,b'.split(',', 1) == ['a,b'] && ',a,'.split(',') == ['', 'a', '']",

@@ -114,6 +114,14 @@ static void test_ms_are_floored_seconds_and_positive_nanoseconds(void **state)
     assert_int_equal(value_timestamp_to_ms(fine), -1000); /* floored */
 }
 
+static void test_an_empty_text_lies_somewhere(void **state)
+{
+    (void)state;
+    struct value text = value_string((struct slice){0});
+    assert_non_null(text.s);
+    assert_int_equal(text.size, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -122,6 +130,7 @@ int main(void)
         cmocka_unit_test(test_timestamps),
         cmocka_unit_test(test_extensions_that_no_rule_can_read_are_null),
         cmocka_unit_test(test_bad_bytes_are_errors),
+        cmocka_unit_test(test_an_empty_text_lies_somewhere),
         cmocka_unit_test(test_ms_are_floored_seconds_and_positive_nanoseconds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
