@@ -331,7 +331,7 @@ static void test_keys_near_the_end_are_guessed_only_as_far_as_they_are_there(voi
 {
 #define MESSAGE(text)                                                                              \
     {                                                                                              \
-        text, sizeof text - 1                                                                      \
+        (text), sizeof(text) - 1                                                                   \
     }
     static const struct slice messages[] = {
         MESSAGE("\x80"),
