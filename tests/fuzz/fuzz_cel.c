@@ -3,7 +3,13 @@
  * msgpack, and its value written in both forms.
  *
  * The input is a text, a NUL, and the event's properties. Bound early, as machines do, and late, as
- * eval does.
+ * eval does. Where the text begins with a byte 4, what lies between two bytes 1, 2 or 3 stands there many
+ * times, so that a short input reaches the bounds of rules/cel.h on size and depth; such inputs are a
+ * hundred times slower, so the others keep to themselves.
+ *
+ *   1   CEL_DEPTH_MAX times
+ *   2   1,001 times
+ *   3   as often as CEL_TEXT_SIZE_MAX has room for, and once more
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -104,8 +110,34 @@ static void run(struct slice text, struct slice properties, bool bind_late)
     cel_free(program);
 }
 
+static size_t times_of(char mark, size_t part_size)
+{
+    if (mark == 1)
+        return CEL_DEPTH_MAX;
+    return mark == 2 ? 1001 : CEL_TEXT_SIZE_MAX / (part_size ? part_size : 1) + 1;
+}
+
+/* The text with its repetitions, up to the first part that makes it too long. */
+static void expand(struct slice text, struct buf *out)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        char c = text.data[i];
+        const char *from = text.data + i + 1;
+        const char *end = c >= 1 && c <= 3 ? memchr(from, c, text.size - i - 1) : NULL;
+        if (!end) {
+            buf_add_char(out, c);
+            continue;
+        }
+        size_t size = (size_t)(end - from), times = times_of(c, size);
+        for (size_t j = 0; j < times && out->size <= CEL_TEXT_SIZE_MAX; j++)
+            buf_add(out, from, size);
+        i += size + 1;
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    struct buf expanded;
     struct slice text = {(const char *)data, size};
     struct slice properties = {0};
     const char *end = size ? memchr(data, '\0', size) : NULL;
@@ -115,7 +147,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     if (properties.size > 0 && !mp_well_formed(properties))
         properties.size = 0;
-    run(text, properties, false);
-    run(text, properties, true);
+    buf_init(&expanded);
+    if (text.size > 0 && text.data[0] == 4)
+        expand((struct slice){text.data + 1, text.size - 1}, &expanded);
+    else
+        buf_add_slice(&expanded, text);
+    run(buf_slice(&expanded), properties, false);
+    run(buf_slice(&expanded), properties, true);
+    buf_fini(&expanded);
     return 0;
 }
