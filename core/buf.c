@@ -24,47 +24,16 @@ void buf_reset(struct buf *buf)
     buf->size = 0;
 }
 
-static void grow(struct buf *buf, size_t needed)
+void buf_grow(struct buf *buf, size_t size)
 {
+    CHECK(size <= SIZE_MAX / 4 && buf->size <= SIZE_MAX / 4);
     size_t capacity = buf->capacity ? buf->capacity : BUF_CAPACITY_MIN;
-    while (capacity < needed)
+    while (capacity < buf->size + size)
         capacity *= 2;
     char *data = realloc(buf->data, capacity);
     CHECK(data != NULL);
     buf->data = data;
     buf->capacity = capacity;
-}
-
-char *buf_reserve(struct buf *buf, size_t size)
-{
-    CHECK(size <= SIZE_MAX / 4 && buf->size <= SIZE_MAX / 4);
-    if (!buf->data || buf->capacity - buf->size < size)
-        grow(buf, buf->size + size);
-    return buf->data + buf->size;
-}
-
-void buf_add(struct buf *buf, const void *data, size_t size)
-{
-    if (size == 0)
-        return;
-    memcpy(buf_reserve(buf, size), data, size);
-    buf->size += size;
-}
-
-void buf_add_slice(struct buf *buf, struct slice bytes)
-{
-    buf_add(buf, bytes.data, bytes.size);
-}
-
-void buf_add_text(struct buf *buf, const char *text)
-{
-    buf_add(buf, text, strlen(text));
-}
-
-void buf_add_char(struct buf *buf, char c)
-{
-    *buf_reserve(buf, 1) = c;
-    buf->size++;
 }
 
 void buf_printf(struct buf *buf, const char *format, ...)

@@ -1,5 +1,7 @@
 /*
  * core/buf.h - a growing byte buffer. Out of memory stops the process.
+ *
+ * What finds room is inline: a signal is put together of some fifty pieces.
  */
 #ifndef CORE_BUF_H
 #define CORE_BUF_H
@@ -21,13 +23,41 @@ void buf_fini(struct buf *buf);
 /* Keeps the memory. */
 void buf_reset(struct buf *buf);
 
-/* Room for `size` more bytes; the pointer to them. The caller adds to buf->size what it wrote. */
-char *buf_reserve(struct buf *buf, size_t size);
+/* Makes room where buf_reserve() finds none. */
+void buf_grow(struct buf *buf, size_t size);
 
-void buf_add(struct buf *buf, const void *data, size_t size);
-void buf_add_slice(struct buf *buf, struct slice bytes);
-void buf_add_text(struct buf *buf, const char *text);
-void buf_add_char(struct buf *buf, char c);
+/* Room for `size` more bytes; the pointer to them. The caller adds to buf->size what it wrote. */
+static inline char *buf_reserve(struct buf *buf, size_t size)
+{
+    if (!buf->data || buf->capacity - buf->size < size)
+        buf_grow(buf, size);
+    return buf->data + buf->size;
+}
+
+static inline void buf_add(struct buf *buf, const void *data, size_t size)
+{
+    if (size == 0)
+        return;
+    memcpy(buf_reserve(buf, size), data, size);
+    buf->size += size;
+}
+
+static inline void buf_add_slice(struct buf *buf, struct slice bytes)
+{
+    buf_add(buf, bytes.data, bytes.size);
+}
+
+static inline void buf_add_text(struct buf *buf, const char *text)
+{
+    buf_add(buf, text, strlen(text));
+}
+
+static inline void buf_add_char(struct buf *buf, char c)
+{
+    *buf_reserve(buf, 1) = c;
+    buf->size++;
+}
+
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 static inline struct slice buf_slice(const struct buf *buf)

@@ -55,11 +55,9 @@ static size_t plain_run(struct slice text, size_t pos)
     return pos;
 }
 
-void json_add_string(struct buf *out, struct slice text)
+/* From `pos` on, whatever is there; with the closing quote. */
+static void add_rest(struct buf *out, struct slice text, size_t pos)
 {
-    buf_reserve(out, text.size + 2);
-    buf_add_char(out, '"');
-    size_t pos = 0;
     while (pos < text.size) {
         size_t end = plain_run(text, pos);
         buf_add(out, text.data + pos, end - pos);
@@ -75,26 +73,76 @@ void json_add_string(struct buf *out, struct slice text)
     buf_add_char(out, '"');
 }
 
+#define EACH_BYTE(c) (UINT64_C(0x0101010101010101) * (c))
+
+/* Not 0 where one of the eight bytes is not printable ASCII, or is to be escaped. */
+static uint64_t specials(uint64_t word)
+{
+    uint64_t controls = word - EACH_BYTE(0x20);
+    uint64_t quotes = (word ^ EACH_BYTE('"')) - EACH_BYTE(1);
+    uint64_t backslashes = (word ^ EACH_BYTE('\\')) - EACH_BYTE(1);
+    return (controls | quotes | backslashes | word) & EACH_BYTE(0x80);
+}
+
+/* Copies what is plain ASCII, eight bytes at a time. Returns how far it came. */
+static size_t copy_plain(char *room, struct slice text)
+{
+    size_t pos = 0;
+    uint64_t word;
+    for (; text.size - pos >= sizeof(word); pos += sizeof(word)) {
+        memcpy(&word, text.data + pos, sizeof(word));
+        if (specials(word))
+            return pos;
+        memcpy(room + pos, &word, sizeof(word));
+    }
+    if (pos > 0 && pos < text.size) { /* the last eight, some of them again */
+        memcpy(&word, text.data + text.size - sizeof(word), sizeof(word));
+        if (specials(word))
+            return pos;
+        memcpy(room + text.size - sizeof(word), &word, sizeof(word));
+        return text.size;
+    }
+    for (; pos < text.size; pos++) {
+        unsigned char c = (unsigned char)text.data[pos];
+        if (c >= 0x80 || needs_escape(c))
+            return pos;
+        room[pos] = (char)c;
+    }
+    return pos;
+}
+
+/* Most text is plain ASCII: looked at and copied in one go, between its quotes. */
+void json_add_string(struct buf *out, struct slice text)
+{
+    char *room = buf_reserve(out, text.size + 2);
+    *room++ = '"';
+    size_t plain = copy_plain(room, text);
+    out->size += 1 + plain;
+    if (plain < text.size) {
+        add_rest(out, text, plain);
+        return;
+    }
+    room[plain] = '"';
+    out->size++;
+}
+
 void json_add_double(struct buf *out, double value)
 {
     if (!isfinite(value)) {
         buf_add_text(out, "null");
         return;
     }
-    char text[32];
-    buf_add(out, text, (size_t)number_format_double(value, text));
+    out->size += (size_t)number_format_double(value, buf_reserve(out, 32));
 }
 
 void json_add_int(struct buf *out, int64_t value)
 {
-    char text[32];
-    buf_add(out, text, (size_t)number_format_int(value, text));
+    out->size += (size_t)number_format_int(value, buf_reserve(out, 32));
 }
 
 void json_add_uint(struct buf *out, uint64_t value)
 {
-    char text[32];
-    buf_add(out, text, (size_t)number_format_uint(value, text));
+    out->size += (size_t)number_format_uint(value, buf_reserve(out, 32));
 }
 
 void json_add_base64(struct buf *out, struct slice bytes)

@@ -432,7 +432,7 @@ bool mp_map_find(struct slice map, struct slice key, struct slice *value)
 
 /* ---- as JSON ---- */
 
-static void value_to_json(struct mp *mp, int depth, struct buf *out);
+static bool value_to_json(struct mp *mp, int depth, struct buf *out);
 
 static void ext_to_json(const struct mp_token *token, struct buf *out)
 {
@@ -448,93 +448,116 @@ static void ext_to_json(const struct mp_token *token, struct buf *out)
     json_add_string(out, (struct slice){text, (size_t)length});
 }
 
+static bool token_to_json(struct mp *mp, const struct mp_token *token, int depth, struct buf *out);
+
 /* JSON has text keys only: any other key stands there as its own JSON, quoted. */
-static void key_to_json(struct mp *mp, int depth, struct buf *out)
+static bool other_key_to_json(struct mp *mp, const struct mp_token *token, int depth,
+                              struct buf *out)
 {
     struct buf key;
     buf_init(&key);
-    value_to_json(mp, depth, &key);
+    bool good = token_to_json(mp, token, depth, &key);
     if (key.size > 0 && key.data[0] == '"')
         buf_add_slice(out, buf_slice(&key));
     else
         json_add_string(out, buf_slice(&key));
     buf_fini(&key);
+    return good;
 }
 
-static void array_to_json(struct mp *mp, uint32_t count, int depth, struct buf *out)
+static bool key_to_json(struct mp *mp, int depth, struct buf *out)
 {
+    struct mp_token token;
+    if (!mp_read(mp, &token))
+        return false;
+    if (token.kind != MP_STR)
+        return other_key_to_json(mp, &token, depth, out);
+    json_add_string(out, token.bytes);
+    return true;
+}
+
+static bool array_to_json(struct mp *mp, uint32_t count, int depth, struct buf *out)
+{
+    if (depth > MP_DEPTH_MAX)
+        return false;
     buf_add_char(out, '[');
     for (uint32_t i = 0; i < count; i++) {
         if (i > 0)
             buf_add_char(out, ',');
-        value_to_json(mp, depth, out);
+        if (!value_to_json(mp, depth, out))
+            return false;
     }
     buf_add_char(out, ']');
+    return true;
 }
 
-static void map_to_json(struct mp *mp, uint32_t count, int depth, struct buf *out)
+static bool map_to_json(struct mp *mp, uint32_t count, int depth, struct buf *out)
 {
+    if (depth > MP_DEPTH_MAX)
+        return false;
     buf_add_char(out, '{');
     for (uint32_t i = 0; i < count; i++) {
         if (i > 0)
             buf_add_char(out, ',');
-        key_to_json(mp, depth, out);
+        if (!key_to_json(mp, depth, out))
+            return false;
         buf_add_char(out, ':');
-        value_to_json(mp, depth, out);
+        if (!value_to_json(mp, depth, out))
+            return false;
     }
     buf_add_char(out, '}');
+    return true;
 }
 
-static void token_to_json(struct mp *mp, const struct mp_token *token, int depth, struct buf *out)
+static bool token_to_json(struct mp *mp, const struct mp_token *token, int depth, struct buf *out)
 {
     switch (token->kind) {
     case MP_NIL:
         buf_add_text(out, "null");
-        return;
+        return true;
     case MP_BOOL:
         buf_add_text(out, token->b ? "true" : "false");
-        return;
+        return true;
     case MP_INT:
         json_add_int(out, token->i);
-        return;
+        return true;
     case MP_UINT:
         json_add_uint(out, token->u);
-        return;
+        return true;
     case MP_DOUBLE:
         json_add_double(out, token->d);
-        return;
+        return true;
     case MP_STR:
         json_add_string(out, token->bytes);
-        return;
+        return true;
     case MP_BIN:
         json_add_base64(out, token->bytes);
-        return;
+        return true;
     case MP_EXT:
         ext_to_json(token, out);
-        return;
+        return true;
     case MP_ARRAY:
-        array_to_json(mp, token->count, depth + 1, out);
-        return;
+        return array_to_json(mp, token->count, depth + 1, out);
     case MP_MAP:
-        map_to_json(mp, token->count, depth + 1, out);
-        return;
+        return map_to_json(mp, token->count, depth + 1, out);
     }
+    return false; /* not reached */
 }
 
-/* The depth is bounded because mp_to_json() has checked the value. */
-static void value_to_json(struct mp *mp, int depth, struct buf *out)
+/* `depth`: of the containers around it. False where the value is not well-formed. */
+static bool value_to_json(struct mp *mp, int depth, struct buf *out)
 {
     struct mp_token token;
-    CHECK(depth <= MP_DEPTH_MAX && mp_read(mp, &token));
-    token_to_json(mp, &token, depth, out);
+    return mp_read(mp, &token) && token_to_json(mp, &token, depth, out);
 }
 
+/* Written while it is read; what turns out not to be well-formed is taken back. */
 void mp_to_json(struct slice value, struct buf *out)
 {
-    if (!mp_well_formed(value)) {
-        buf_add_text(out, "null");
-        return;
-    }
     struct mp mp = mp_of(value);
-    value_to_json(&mp, 0, out);
+    size_t before = out->size;
+    if (value_to_json(&mp, 0, out) && mp.pos == mp.end)
+        return;
+    out->size = before;
+    buf_add_text(out, "null");
 }

@@ -189,17 +189,30 @@ bool number_parse(struct slice text, struct number *number)
 
 /* ---- writing ---- */
 
+static int digits_of(uint64_t value)
+{
+    int count = 1;
+    for (; value >= 10000; value /= 10000)
+        count += 4;
+    return count + (value >= 10) + (value >= 100) + (value >= 1000);
+}
+
+/* From the back, two digits a step. */
 static int format_digits(uint64_t value, char *out)
 {
-    char reversed[20];
-    int count = 0;
-    do {
-        reversed[count++] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value != 0);
-    for (int i = 0; i < count; i++)
-        out[i] = reversed[count - 1 - i];
-    out[count] = '\0';
+    static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+                                "25262728293031323334353637383940414243444546474849"
+                                "50515253545556575859606162636465666768697071727374"
+                                "75767778798081828384858687888990919293949596979899";
+    int count = digits_of(value);
+    char *pos = out + count;
+    *pos = '\0';
+    for (; value >= 100; value /= 100)
+        memcpy(pos -= 2, &pairs[value % 100 * 2], 2);
+    if (value >= 10)
+        memcpy(pos - 2, &pairs[value * 2], 2);
+    else
+        pos[-1] = (char)('0' + value);
     return count;
 }
 

@@ -11,6 +11,7 @@
 #include "core/number.h"
 
 #define SIGNAL_SCHEMA            1
+#define SIGNAL_SCHEMA_MEMBER     "\"schema\":1"
 #define SIGNAL_LIST_CAPACITY_MIN 64
 
 static const char empty_map[] = {(char)0x80};
@@ -70,37 +71,30 @@ static struct slice signal_data(const struct signal *signal)
     return signal->data.size ? signal->data : (struct slice){empty_map, sizeof(empty_map)};
 }
 
-/* The names are ours and need no escaping. */
-static void json_add_field(struct buf *out, const char *name)
+static inline void json_add_member(struct buf *out, const char *before, struct slice text)
 {
-    if (out->data[out->size - 1] != '{')
-        buf_add_char(out, ',');
-    buf_add_char(out, '"');
-    buf_add_text(out, name);
-    buf_add_text(out, "\":");
+    buf_add_text(out, before);
+    json_add_string(out, text);
 }
 
+/* The names are ours and need no escaping: each piece between two values is one constant. */
 static void signal_encode_json(const struct signal *signal, struct slice id, struct buf *out)
 {
-    struct signal_text texts[SIGNAL_TEXTS];
-    signal_texts(signal, texts);
-
-    buf_add_char(out, '{');
     if (id.size) {
-        json_add_field(out, "id");
-        json_add_string(out, id);
+        json_add_member(out, "{\"id\":", id);
+        buf_add_text(out, "," SIGNAL_SCHEMA_MEMBER);
+    } else {
+        buf_add_text(out, "{" SIGNAL_SCHEMA_MEMBER);
     }
-    json_add_field(out, "schema");
-    json_add_int(out, SIGNAL_SCHEMA);
-    for (size_t i = 0; i < SIGNAL_TEXTS; i++) {
-        if (i == SIGNAL_TEXTS_BEFORE_TIME) {
-            json_add_field(out, "time");
-            json_add_int(out, signal->time_ms);
-        }
-        json_add_field(out, texts[i].name);
-        json_add_string(out, texts[i].text);
-    }
-    json_add_field(out, "data");
+    json_add_member(out, ",\"type\":", signal->type);
+    json_add_member(out, ",\"customer\":", signal->customer);
+    buf_add_text(out, ",\"time\":");
+    json_add_int(out, signal->time_ms);
+    json_add_member(out, ",\"machine\":", signal->machine);
+    json_add_member(out, ",\"from\":", signal->from);
+    json_add_member(out, ",\"to\":", signal->to);
+    json_add_member(out, ",\"cause\":", signal->cause);
+    buf_add_text(out, ",\"data\":");
     mp_to_json(signal_data(signal), out);
     buf_add_char(out, '}');
 }
@@ -152,8 +146,7 @@ void signal_encode(const struct signal *signal, enum signal_format format, struc
 
 static void add_int(struct buf *out, int64_t value)
 {
-    char text[32];
-    buf_add(out, text, (size_t)number_format_int(value, text));
+    out->size += (size_t)number_format_int(value, buf_reserve(out, 32));
 }
 
 static bool is_unreserved(unsigned char c)

@@ -59,12 +59,12 @@ void signal_record(const struct signal *signal, const struct signal_envelope *en
     struct piece traceparent = add_piece(scratch, envelope->traceparent);
     struct slice all = arena_copy(arena, buf_slice(scratch));
 
-    *record = (struct sink_record){
-        .topic = envelope->topic,
-        .partition = -1,
-        .key = piece_in(all, customer),
-        .value = piece_in(all, value),
-    };
+    record->topic = envelope->topic;
+    record->partition = -1;
+    record->key = piece_in(all, customer);
+    record->value = piece_in(all, value);
+    record->time_ms = 0;
+    record->header_count = 0;
     add_header(record, "ce_specversion", SLICE("1.0"));
     add_header(record, "ce_id", piece_in(all, id));
     add_header(record, "ce_type", piece_in(all, type));

@@ -30,7 +30,7 @@ struct sink_record { /* all borrowed until sink_produce() returns: it copies */
     int32_t partition; /* -1: by the key (murmur2_random, as Java's clients) */
     struct slice key;  /* data NULL: none */
     struct slice value;
-    int64_t time_ms; /* the record's timestamp; 0: now */
+    int64_t time_ms; /* the record's timestamp; 0: that of the transaction's begin */
     struct sink_header headers[SINK_HEADERS_MAX];
     size_t header_count;
 };

@@ -47,6 +47,7 @@ struct sink_kafka {
     int64_t request_timeout_ms; /* socket.timeout.ms and transaction.timeout.ms in force */
     int64_t transaction_timeout_ms;
     int64_t begun_ms; /* monotonic, of the open transaction */
+    int64_t time_ms;  /* of its records that name none: its begin, by the wall clock */
 
     /* A connection has broken: a request that was repeated on another may still reach the broker,
      * and would then end a later transaction of this producer. The next one is begun by a new
@@ -379,6 +380,7 @@ static enum err begin(struct sink *base, struct errinfo *info)
     if (rc != ERR_NONE)
         return rc;
     sink->begun_ms = now_ms(sink);
+    sink->time_ms = clock_wall_ms(&sink->clock);
     sink->undeliverable = false;
     rc = take(sink, &step, info);
     if (rc == ERR_NONE)
@@ -418,7 +420,8 @@ static rd_kafka_resp_err_t enqueue(struct sink_kafka *sink, const struct output_
         {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = topic->handle},
         {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = record->partition},
         {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
-        {.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = record->time_ms},
+        {.vtype = RD_KAFKA_VTYPE_TIMESTAMP,
+         .u.i64 = record->time_ms ? record->time_ms : sink->time_ms},
         {.vtype = RD_KAFKA_VTYPE_KEY,
          .u.mem = {(void *)(uintptr_t)record->key.data, record->key.size}},
         {.vtype = RD_KAFKA_VTYPE_VALUE,
