@@ -16,11 +16,17 @@ static struct lane *lane_of(struct worker *worker, const struct checkpoint *chec
     return lane && lane->token == checkpoint->token ? lane : NULL;
 }
 
+/* What customers keep of a checkpoint's version: never 0; those under way are few, and differ. */
+static uint32_t short_version(uint64_t version)
+{
+    return (uint32_t)(version % UINT32_MAX) + 1;
+}
+
 /* Its last change is in Redis now: it may leave memory; one that is gone does. */
 static void release(struct lane *lane, struct customer *customer, uint64_t version)
 {
     struct partition *partition = &lane->partition;
-    if (customer->checkpoint != version)
+    if (customer->checkpoint != short_version(version))
         return; /* it is in a later one too */
     customer->checkpoint = 0;
     if ((customer->flags & (CUSTOMER_GONE | CUSTOMER_DIRTY)) == CUSTOMER_GONE) {
@@ -178,7 +184,7 @@ static void take_records(struct worker *worker, struct lane *lane, struct epoch_
         prefetch_ahead(partition, i);
         take_record(worker, partition, customer, &records[i]);
         customer->flags &= (uint8_t)~CUSTOMER_DIRTY;
-        customer->checkpoint = taken->checkpoint.version;
+        customer->checkpoint = short_version(taken->checkpoint.version);
         taken->customers[i] = customer;
     }
     taken->checkpoint.records = records;

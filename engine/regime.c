@@ -280,9 +280,11 @@ enum err regime_switch(struct worker *worker, struct lane *lane, struct regime *
 static void count_states(struct partition *partition, const struct customer *customer)
 {
     const struct rules *rules = partition->setting->rules;
-    const struct customer_machine *machines = customer_machines(customer);
-    for (uint32_t m = 0; m < rules_layout(rules)->machine_count; m++)
-        partition->stats.states[rules_stats_state(rules, m, machines[m].state)]++;
+    const struct layout *layout = rules_layout(rules);
+    for (uint32_t m = 0; m < layout->machine_count; m++) {
+        uint32_t state = customer_machine_now(layout, customer, m).state;
+        partition->stats.states[rules_stats_state(rules, m, state)]++;
+    }
 }
 
 struct migrated {

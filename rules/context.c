@@ -186,7 +186,8 @@ static struct value context_map(struct step *step)
 
 static struct value state_name(const struct step *step, uint32_t machine)
 {
-    return value_string(step->rules->machines[machine].states[step->states[machine].state].name);
+    uint32_t state = customer_machine_now(&step->rules->layout, step->customer, machine).state;
+    return value_string(step->rules->machines[machine].states[state].name);
 }
 
 struct value step_load(struct cel_activation *activation, uint32_t slot)
@@ -216,7 +217,7 @@ struct value step_load(struct cel_activation *activation, uint32_t slot)
     case SLOT_STATE:
         return state_name(step, step->index);
     case SLOT_ENTERED:
-        return value_timestamp_ms(step->states[step->index].entered_ms);
+        return value_timestamp_ms(step->at->entered_ms);
     case SLOT_NOW:
         return value_timestamp_ms(step->now_ms);
     case SLOT_MACHINE_STATE:

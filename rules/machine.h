@@ -219,8 +219,10 @@ struct rules {
         *handlers; /* [name id * machine_count + machine], NULL where it does not name it */
     uint64_t idle_machines;  /* those with an idle timer somewhere */
     uint64_t timer_machines; /* those with any timer */
+    uint64_t initial_timers; /* those with a timer in their initial state */
 
-    size_t *state_counters; /* where a machine's begin, the total behind them */
+    size_t *state_counters;   /* where a machine's begin, the total behind them */
+    size_t *initial_counters; /* of their initial states */
     size_t *transition_counters;
     struct slice *state_fields, *transition_fields; /* their names in Redis */
 

@@ -57,6 +57,8 @@ static void add_machine(struct rules *rules, uint32_t index)
     }
     if (machine->has_timers)
         rules->timer_machines |= bit;
+    if (machine->states[machine->initial].timer_count > 0)
+        rules->initial_timers |= bit;
     for (uint32_t s = 0; s < machine->state_count; s++)
         if (machine->states[s].idle_mask)
             rules->idle_machines |= bit;
@@ -69,8 +71,10 @@ static void number_counters(struct rules *rules)
     rules->state_counters = arena_calloc(&rules->arena, rules->machine_count + 1, sizeof(size_t));
     rules->transition_counters =
         arena_calloc(&rules->arena, rules->machine_count + 1, sizeof(size_t));
+    rules->initial_counters = arena_calloc(&rules->arena, rules->machine_count + 1, sizeof(size_t));
     for (uint32_t i = 0; i < rules->machine_count; i++) {
         size_t states = rules->machines[i].state_count;
+        rules->initial_counters[i] = rules->state_counters[i] + rules->machines[i].initial;
         rules->state_counters[i + 1] = rules->state_counters[i] + states;
         rules->transition_counters[i + 1] = rules->transition_counters[i] + states * states;
     }

@@ -141,6 +141,9 @@ bool rules_step_timers(struct rules_context *context, struct customer *customer,
  */
 void rules_begin(struct rules_context *context, struct customer *customer);
 
-/* The earliest deadline, CUSTOMER_NEVER where there is none. After loading a record. */
-int64_t rules_deadline(const struct rules *rules, const struct customer *customer);
+/*
+ * The earliest deadline, CUSTOMER_NEVER where there is none. After loading a record. Of the customer
+ * at most `armed` changes: what has been found out about its timers.
+ */
+int64_t rules_deadline(const struct rules *rules, struct customer *customer);
 #endif

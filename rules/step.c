@@ -18,32 +18,36 @@ static void step_begin(struct step *step, struct rules_context *context, struct 
     step->context = context;
     step->rules = rules;
     step->customer = customer;
-    step->states = customer_machines(customer);
-    step->all_slots = customer_slots(&rules->layout, customer);
     step->rearmed = 0;
     step->event = NULL;
 }
 
 /* ---- beginning and end of a record */
 
-static void count_states(struct rules_context *context, const struct customer *customer, int64_t by)
+/* All machines are in their initial states: nothing is asked of the record. */
+void rules_begin(struct rules_context *context, struct customer *customer)
+{
+    const struct rules *rules = context->rules;
+    for (uint32_t m = 0; context->stats && m < rules->machine_count; m++)
+        context->stats->states[rules->initial_counters[m]]++;
+    customer->armed = rules->initial_timers;
+    customer->deadline_ms = rules_deadline(rules, customer);
+}
+
+static void uncount_states(struct rules_context *context, const struct customer *customer)
 {
     if (!context->stats)
         return;
-    const struct customer_machine *states = customer_machines(customer);
-    for (uint32_t m = 0; m < context->rules->machine_count; m++)
-        context->stats->states[rules_stats_state(context->rules, m, states[m].state)] += by;
-}
-
-void rules_begin(struct rules_context *context, struct customer *customer)
-{
-    count_states(context, customer, 1);
-    customer->deadline_ms = rules_deadline(context->rules, customer);
+    const struct rules *rules = context->rules;
+    for (uint32_t m = 0; m < rules->machine_count; m++) {
+        uint32_t state = customer_machine_now(&rules->layout, customer, m).state;
+        context->stats->states[rules_stats_state(rules, m, state)]--;
+    }
 }
 
 static void forget(struct rules_context *context, struct customer *customer)
 {
-    count_states(context, customer, -1);
+    uncount_states(context, customer);
     customer->flags |= CUSTOMER_GONE;
     customer->deadline_ms = CUSTOMER_NEVER;
 }
@@ -65,8 +69,8 @@ static void fire(struct step *step, struct due due)
         return;
     }
     const struct rules *rules = step->rules;
-    const struct timer *timer =
-        &rules->machines[due.machine].states[step->states[due.machine].state].timers[due.timer];
+    const struct customer_machine *at = customer_machine(&rules->layout, customer, due.machine);
+    const struct timer *timer = &rules->machines[due.machine].states[at->state].timers[due.timer];
     *customer_timer_words(&rules->layout, customer, due.machine) |= UINT64_C(1) << due.timer;
     customer->flags &= (uint8_t)~STEP_NO_IDLE_SPENT;
     step->now_ms = due.deadline_ms;
@@ -116,10 +120,13 @@ static void arm_idle(struct step *step)
     for (uint64_t left = rules->idle_machines; left; left &= left - 1) {
         uint32_t m = (uint32_t)__builtin_ctzll(left);
         uint64_t *spent = customer_timer_words(&rules->layout, step->customer, m);
-        uint64_t idle = rules->machines[m].states[step->states[m].state].idle_mask;
+        if (!spent)
+            continue;
+        uint32_t state = customer_machine_now(&rules->layout, step->customer, m).state;
+        uint64_t idle = rules->machines[m].states[state].idle_mask;
         if (*spent & idle) {
             *spent &= ~idle;
-            step->rearmed |= UINT64_C(1) << m;
+            step_rearmed(step, m);
         }
     }
 }

@@ -31,8 +31,6 @@ struct step {
     struct rules_context *context;
     const struct rules *rules;
     struct customer *customer;
-    struct customer_machine *states; /* of the record */
-    union customer_slot *all_slots;
     int64_t now_ms;
     size_t first_signal; /* of this step in context->signals */
     uint64_t pending;    /* machines that still have something to do */
@@ -47,6 +45,7 @@ struct step {
     uint32_t index;
     const struct machine *machine;
     const struct layout_machine *layout;
+    struct customer_machine *at; /* its state in the record */
     union customer_slot *slots;
     enum step_input input;
     struct signal signal;      /* STEP_SIGNAL: a copy, since the list moves when it grows */
@@ -93,12 +92,22 @@ struct due {
     uint32_t machine, timer;
 };
 
-/* The first timer of all, by deadline, machine and order in the file. */
-struct due step_first_due(const struct rules *rules, const struct customer *customer);
+/*
+ * The first timer of all, by deadline, machine and order in the file. Machines that prove to have none to come lose their
+ * bit in customer->armed, and are not looked at again until they are armed.
+ */
+struct due step_first_due(const struct rules *rules, struct customer *customer);
 
 /* The earliest deadline of one machine. */
 int64_t step_machine_deadline(const struct rules *rules, const struct customer *customer,
                               uint32_t machine);
+
+/* The machine may have a timer to come that it did not have before. */
+static inline void step_rearmed(struct step *step, uint32_t machine)
+{
+    step->rearmed |= UINT64_C(1) << machine;
+    step->customer->armed |= UINT64_C(1) << machine;
+}
 
 /* On entering a state: nothing spent, `at` timers armed where their time is to come. */
 void step_arm(struct step *step);

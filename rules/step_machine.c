@@ -8,7 +8,7 @@
 
 static uint32_t current_state(const struct step *step)
 {
-    return step->states[step->index].state;
+    return step->at->state;
 }
 
 static void count_transition(struct step *step)
@@ -24,9 +24,9 @@ static void count_transition(struct step *step)
 static void enter(struct step *step)
 {
     const struct machine *machine = step->machine;
-    int64_t time_in_state_ms = step->now_ms - step->states[step->index].entered_ms;
-    step->states[step->index].state = (uint16_t)step->to;
-    step->states[step->index].entered_ms = step->now_ms;
+    int64_t time_in_state_ms = step->now_ms - step->at->entered_ms;
+    step->at->state = (uint16_t)step->to;
+    step->at->entered_ms = step->now_ms;
     step_arm(step);
     count_transition(step);
     if (machine->emit_transitions && step->from != step->to)
@@ -143,7 +143,8 @@ static void begin_machine(struct step *step, uint32_t index)
     step->index = index;
     step->machine = &step->rules->machines[index];
     step->layout = &step->rules->layout.machines[index];
-    step->slots = step->all_slots + step->layout->variable_first;
+    step->at = customer_machine(&step->rules->layout, step->customer, index);
+    step->slots = customer_slots(&step->rules->layout, step->customer, index);
 }
 
 void step_run(struct step *step, uint64_t mask, enum step_input input,

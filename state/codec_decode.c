@@ -25,7 +25,7 @@
 struct plan_variable {
     const struct layout_variable *wire;
     const struct layout_variable *here; /* NULL: gone, or of another type */
-    uint32_t slot;
+    uint32_t index;                     /* of the machine's variables here */
 };
 
 struct plan_machine {
@@ -82,7 +82,7 @@ static void plan_variable(const struct layout_machine *machine, struct plan_vari
         if (!slice_equal(here->name, plan->wire->name) || !same_type(here, plan->wire))
             continue;
         plan->here = here;
-        plan->slot = machine->variable_first + v;
+        plan->index = v;
     }
 }
 
@@ -469,10 +469,11 @@ static struct spent spent_of(const struct reading *reading, const struct plan_ma
 static bool is_past(const struct reading *reading, const struct layout_machine *machine,
                     struct slice variable)
 {
-    const union customer_slot *slots = customer_slots(reading->layout, reading->customer);
+    uint32_t index = (uint32_t)(machine - reading->layout->machines);
+    const union customer_slot *slots = customer_slots(reading->layout, reading->customer, index);
     for (uint32_t v = 0; v < machine->variable_count; v++)
         if (slice_equal(machine->variables[v].name, variable)) {
-            int64_t at_ms = slots[machine->variable_first + v].i;
+            int64_t at_ms = slots[v].i;
             return at_ms != CUSTOMER_NO_TIME && at_ms <= reading->customer->clock_ms;
         }
     return false;
@@ -495,9 +496,10 @@ static void rest_past(const struct reading *reading, const struct plan_machine *
     const struct layout_timers *former =
         is_kept && plan->wire->timers ? &plan->wire->timers[wire_state] : &no_timers;
     const struct layout_timers *timers =
-        &here->timers[customer_machines(reading->customer)[plan->here].state];
+        &here->timers[customer_machine(reading->layout, reading->customer, plan->here)->state];
     struct spent spent = {.words =
                               customer_timer_words(reading->layout, reading->customer, plan->here)};
+    CHECK(spent.words || timers->count == 0); /* read_machine() has made the part */
     for (uint32_t i = 0; i < timers->count; i++) {
         const struct layout_timer *timer = &timers->items[i];
         if (timer->kind == LAYOUT_AT && layout_find_timer(former, timer) < 0 &&
@@ -516,7 +518,7 @@ static bool read_state(struct reading *reading, const struct plan_machine *plan,
         return false;
     struct spent spent = {0};
     if (plan->here != GONE && plan->states[state] != GONE) {
-        customer_machines(customer)[plan->here] =
+        *customer_machine(reading->layout, customer, plan->here) =
             (struct customer_machine){customer->clock_ms - age, (uint16_t)plan->states[state]};
         spent = spent_of(reading, plan, (uint32_t)state);
     } else if (plan->here != GONE) {
@@ -529,15 +531,19 @@ static bool read_state(struct reading *reading, const struct plan_machine *plan,
 static bool read_machine(struct reading *reading, const struct plan_machine *plan)
 {
     uint32_t count, wire_state;
+    union customer_slot *slots = NULL;
+    if (plan->here != GONE) {
+        customer_machine(reading->layout, reading->customer, plan->here); /* its part is there */
+        slots = customer_slots(reading->layout, reading->customer, plan->here);
+    }
     if (!read_array(&reading->mp, &count) || count != 3 + plan->wire->variable_count ||
         !read_state(reading, plan, &wire_state))
         return false;
-    union customer_slot *slots = customer_slots(reading->layout, reading->customer);
     for (uint32_t v = 0; v < plan->wire->variable_count; v++) {
         const struct plan_variable *variable = &plan->variables[v];
-        bool read = variable->here ? read_variable(&reading->mp, variable->wire, variable->here,
-                                                   &slots[variable->slot])
-                                   : mp_skip(&reading->mp, MP_DEPTH_MAX);
+        bool read = variable->here && slots ? read_variable(&reading->mp, variable->wire,
+                                                            variable->here, &slots[variable->index])
+                                            : mp_skip(&reading->mp, MP_DEPTH_MAX);
         if (!read)
             return false;
     }
@@ -644,6 +650,7 @@ enum err codec_decode(const struct codec *codec, struct slice key, struct slice 
         return err_set(info, ERR_REJECT, "a record of %zu bytes is damaged near byte %zu",
                        record.size, at);
     }
+    customer_drop_parts(codec->layout, reading.customer);
     *customer = reading.customer;
     if (flags)
         *flags = reading.flags;

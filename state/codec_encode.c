@@ -161,18 +161,18 @@ static char *pack_ids(char *p, const struct customer *customer)
     return p;
 }
 
-static uint32_t fired_alive_count(const struct customer *customer)
+static uint32_t fired_alive_count(const struct layout *layout, const struct customer *customer)
 {
     const struct customer_history *history = customer->history;
     uint32_t alive = 0;
     for (uint32_t i = 0; history && i < history->fired_count; i++)
-        alive += customer_fired_alive(customer, &history->fired[i]);
+        alive += customer_fired_alive(layout, customer, &history->fired[i]);
     return alive;
 }
 
-static void add_fired(const struct customer *customer, struct buf *out)
+static void add_fired(const struct layout *layout, const struct customer *customer, struct buf *out)
 {
-    uint32_t alive = fired_alive_count(customer);
+    uint32_t alive = fired_alive_count(layout, customer);
     char *p = buf_reserve(out, PACK_HEAD_MAX + (size_t)alive * 3 * PACK_NUMBER_MAX);
     if (alive == 0) {
         end_at(out, pack_nil(p));
@@ -181,7 +181,7 @@ static void add_fired(const struct customer *customer, struct buf *out)
     p = pack_array(p, 3 * alive);
     for (uint32_t i = 0; i < customer->history->fired_count; i++) {
         const struct customer_fired *fired = &customer->history->fired[i];
-        if (!customer_fired_alive(customer, fired))
+        if (!customer_fired_alive(layout, customer, fired))
             continue;
         p = pack_uint(p, fired->machine);
         p = pack_int(p, fired->deadline_ms);
@@ -192,7 +192,7 @@ static void add_fired(const struct customer *customer, struct buf *out)
 
 static char *pack_words(char *p, const uint64_t *words, uint32_t count)
 {
-    while (count > 0 && words[count - 1] == 0)
+    while (count > 0 && (!words || words[count - 1] == 0))
         count--;
     if (count == 0)
         return pack_nil(p);
@@ -206,16 +206,18 @@ static void add_machine(const struct layout *layout, const struct customer *cust
                         struct buf *out)
 {
     const struct layout_machine *machine = &layout->machines[m];
-    const struct customer_machine *at = &customer_machines(customer)[m];
+    const struct customer_machine at = customer_machine_now(layout, customer, m);
     char *p = buf_reserve(out, 2 * PACK_HEAD_MAX + (2 + machine->timer_words) * PACK_NUMBER_MAX);
     p = pack_array(p, 3 + machine->variable_count);
-    p = pack_uint(p, at->state);
-    p = pack_int(p, span(at->entered_ms, customer->clock_ms));
+    p = pack_uint(p, at.state);
+    p = pack_int(p, span(at.entered_ms, customer->clock_ms));
     end_at(out, pack_words(p, customer_timer_words(layout, customer, m), machine->timer_words));
 
-    const union customer_slot *slots = customer_slots(layout, customer) + machine->variable_first;
-    for (uint32_t v = 0; v < machine->variable_count; v++)
-        add_variable(&machine->variables[v], &slots[v], out);
+    const union customer_slot *slots = customer_slots(layout, customer, m);
+    for (uint32_t v = 0; v < machine->variable_count; v++) {
+        const union customer_slot first = customer_first_value(&machine->variables[v]);
+        add_variable(&machine->variables[v], slots ? &slots[v] : &first, out);
+    }
 }
 
 void codec_encode(const struct layout *layout, const struct customer *customer, struct buf *out)
@@ -227,7 +229,7 @@ void codec_encode(const struct layout *layout, const struct customer *customer, 
     p = pack_int(p, span(customer->last_seen_ms, customer->clock_ms));
     p = pack_uint(p, customer->order_hash);
     end_at(out, pack_ids(p, customer));
-    add_fired(customer, out);
+    add_fired(layout, customer, out);
     for (uint32_t m = 0; m < layout->machine_count; m++)
         add_machine(layout, customer, m, out);
 }

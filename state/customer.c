@@ -21,58 +21,92 @@ static_assert(CUSTOMER_IDS_MAX * sizeof(uint64_t) <= 128, "the ring of ids stays
 static_assert(CUSTOMER_KEY_SIZE_MAX <= UINT8_MAX, "key_size holds a key's size");
 static_assert(CUSTOMER_FIRED_MAX <= UINT8_MAX, "fired_count holds their number");
 
-/* ---- where the parts lie: machines (2-aligned), slots and timer words (8-aligned), key */
-
-static size_t slots_offset(const struct layout *layout)
-{
-    size_t machines_end = offsetof(struct customer, machines) +
-                          layout->machine_count * sizeof(struct customer_machine);
-    return (machines_end + 7) & ~(size_t)7;
-}
-
-static size_t words_offset(const struct layout *layout)
-{
-    return slots_offset(layout) + layout->slot_count * sizeof(union customer_slot);
-}
-
-static size_t key_offset(const struct layout *layout)
-{
-    return words_offset(layout) + layout->timer_word_count * sizeof(uint64_t);
-}
+static_assert(sizeof(void *) == sizeof(uint64_t), "a part's word holds an address");
 
 /* The struct's own size counts too: a layout without machines may end before its padding does. */
 static size_t fixed_size(const struct layout *layout, size_t key_size)
 {
-    size_t size = key_offset(layout) + key_size;
+    size_t size = layout->key_at + key_size;
     return size < sizeof(struct customer) ? sizeof(struct customer) : size;
 }
 
-static char *at_offset(const struct customer *customer, size_t offset)
+/* ---- parts */
+
+/* Into memory that holds no containers: the machines of one part, entered at `entered_ms`. */
+static void begin_part(const struct layout *layout, char *part, uint32_t first, int64_t entered_ms)
 {
-    return (char *)(uintptr_t)customer + offset;
+    for (uint32_t m = first; m < layout->machines[first].part_end; m++) {
+        const struct layout_machine *machine = &layout->machines[m];
+        union customer_slot *slots = (union customer_slot *)(void *)(part + machine->slots_at);
+        *(struct customer_machine *)(void *)(part + machine->machine_at) =
+            (struct customer_machine){entered_ms, (uint16_t)machine->initial};
+        for (uint32_t v = 0; v < machine->variable_count; v++)
+            slots[v] = customer_first_value(&machine->variables[v]);
+        memset(part + machine->words_at, 0, machine->timer_words * sizeof(uint64_t));
+    }
 }
 
-struct slice customer_key(const struct layout *layout, const struct customer *customer)
+static void clear_part(const struct layout *layout, char *part, uint32_t first)
 {
-    return (struct slice){at_offset(customer, key_offset(layout)), customer->key_size};
+    for (uint32_t m = first; m < layout->machines[first].part_end; m++) {
+        const struct layout_machine *machine = &layout->machines[m];
+        union customer_slot *slots = (union customer_slot *)(void *)(part + machine->slots_at);
+        for (uint32_t v = 0; v < machine->variable_count; v++)
+            customer_clear(&machine->variables[v], &slots[v]);
+    }
 }
 
-struct customer_machine *customer_machines(const struct customer *customer)
+static uint64_t word_of_time(int64_t ms)
 {
-    return (struct customer_machine *)(void *)at_offset(customer,
-                                                        offsetof(struct customer, machines));
+    return (uint64_t)ms << 1 | 1;
 }
 
-union customer_slot *customer_slots(const struct layout *layout, const struct customer *customer)
+char *customer_make_part(const struct layout *layout, struct customer *customer,
+                         const struct layout_machine *machine)
 {
-    return (union customer_slot *)(void *)at_offset(customer, slots_offset(layout));
+    int64_t entered_ms =
+        customer_machine_now(layout, customer, (uint32_t)(machine - layout->machines)).entered_ms;
+    char *part = heap_new(machine->part_size);
+    begin_part(layout, part, machine->part_first, entered_ms);
+    *customer_part(layout, customer, machine->part) = (uint64_t)(uintptr_t)part;
+    return part;
 }
 
-uint64_t *customer_timer_words(const struct layout *layout, const struct customer *customer,
-                               uint32_t machine)
+/* Is all of the part's machine as it was made, at `entered_ms`? */
+static bool is_untouched(const struct layout_machine *machine, const char *part, int64_t entered_ms)
 {
-    size_t word = layout->machines[machine].timer_word_first;
-    return (uint64_t *)(void *)at_offset(customer, words_offset(layout)) + word;
+    const struct customer_machine *at = (const void *)(part + machine->machine_at);
+    const union customer_slot *slots = (const void *)(part + machine->slots_at);
+    const uint64_t *words = (const void *)(part + machine->words_at);
+    if (at->state != machine->initial || at->entered_ms != entered_ms)
+        return false;
+    for (uint32_t w = 0; w < machine->timer_words; w++)
+        if (words[w] != 0)
+            return false;
+    for (uint32_t v = 0; v < machine->variable_count; v++)
+        if (slots[v].i != customer_first_value(&machine->variables[v]).i)
+            return false;
+    return true;
+}
+
+void customer_drop_parts(const struct layout *layout, struct customer *customer)
+{
+    uint32_t end;
+    for (uint32_t first = 0; first < layout->machine_count; first = end) {
+        const struct layout_machine *machine = &layout->machines[first];
+        char *part = customer_part_of(layout, customer, machine);
+        end = machine->part_end;
+        if (machine->part == 0 || !part)
+            continue;
+        int64_t entered_ms = customer_machine_now(layout, customer, first).entered_ms;
+        uint32_t m = first;
+        while (m < end && is_untouched(&layout->machines[m], part, entered_ms))
+            m++;
+        if (m < end)
+            continue;
+        free(part);
+        *customer_part(layout, customer, machine->part) = word_of_time(entered_ms);
+    }
 }
 
 /* ---- life */
@@ -83,16 +117,11 @@ static void begin(const struct layout *layout, struct customer *customer, int64_
     customer->last_seen_ms = now_ms;
     customer->order_hash = 0;
     customer->deadline_ms = CUSTOMER_NEVER;
-    union customer_slot *slots = customer_slots(layout, customer);
-    for (uint32_t m = 0; m < layout->machine_count; m++) {
-        const struct layout_machine *machine = &layout->machines[m];
-        customer_machines(customer)[m] =
-            (struct customer_machine){now_ms, (uint16_t)machine->initial};
-        for (uint32_t v = 0; v < machine->variable_count; v++)
-            customer_clear(&machine->variables[v], &slots[machine->variable_first + v]);
-    }
-    memset(at_offset(customer, words_offset(layout)), 0,
-           layout->timer_word_count * sizeof(uint64_t));
+    customer->armed = UINT64_MAX;
+    if (layout->machine_count > 0)
+        begin_part(layout, (char *)customer, 0, now_ms);
+    for (uint32_t part = 1; part <= layout->part_count; part++)
+        *customer_part(layout, customer, part) = word_of_time(now_ms);
 }
 
 struct customer *customer_new(const struct layout *layout, struct slice key, int64_t now_ms)
@@ -102,7 +131,7 @@ struct customer *customer_new(const struct layout *layout, struct slice key, int
     customer->stored_deadline_ms = CUSTOMER_NEVER;
     customer->timer_index = CUSTOMER_NO_TIMER;
     customer->key_size = (uint8_t)key.size;
-    memcpy(at_offset(customer, key_offset(layout)), key.data, key.size);
+    memcpy((char *)customer + layout->key_at, key.data, key.size);
     begin(layout, customer, now_ms);
     return customer;
 }
@@ -115,29 +144,35 @@ static void free_history(struct customer *customer)
     customer->history = NULL;
 }
 
-static void clear_variables(const struct layout *layout, struct customer *customer)
+/* What machines and history own; the record itself must begin anew, or go. */
+static void free_owned(const struct layout *layout, struct customer *customer)
 {
-    union customer_slot *slots = customer_slots(layout, customer);
-    for (uint32_t m = 0; m < layout->machine_count; m++) {
-        const struct layout_machine *machine = &layout->machines[m];
-        for (uint32_t v = 0; v < machine->variable_count; v++)
-            customer_clear(&machine->variables[v], &slots[machine->variable_first + v]);
+    if (layout->machine_count > 0)
+        clear_part(layout, (char *)customer, 0);
+    for (uint32_t part = 1, m = 0; part <= layout->part_count; part++) {
+        m = layout->machines[m].part_end;
+        uint64_t word = *customer_part(layout, customer, part);
+        if (word & 1)
+            continue;
+        char *own = (char *)(uintptr_t)word;
+        clear_part(layout, own, m);
+        free(own);
     }
+    free_history(customer);
 }
 
 void customer_free(const struct layout *layout, struct customer *customer)
 {
     if (!customer)
         return;
-    clear_variables(layout, customer);
-    free_history(customer);
+    free_owned(layout, customer);
     free(customer);
 }
 
 void customer_restart(const struct layout *layout, struct customer *customer, int64_t now_ms)
 {
-    free_history(customer);
-    begin(layout, customer, now_ms); /* clears the variables */
+    free_owned(layout, customer);
+    begin(layout, customer, now_ms);
 }
 
 /* ---- variables */
@@ -324,17 +359,19 @@ void customer_ids_restore(struct customer *customer, const uint64_t *ids, uint32
     history->id_next = (uint8_t)(count % CUSTOMER_IDS_MAX);
 }
 
-bool customer_fired_alive(const struct customer *customer, const struct customer_fired *fired)
+bool customer_fired_alive(const struct layout *layout, const struct customer *customer,
+                          const struct customer_fired *fired)
 {
     return fired->deadline_ms > customer->last_seen_ms &&
-           fired->deadline_ms > customer_machines(customer)[fired->machine].entered_ms;
+           fired->deadline_ms > customer_machine_now(layout, customer, fired->machine).entered_ms;
 }
 
-static void drop_dead(const struct customer *customer, struct customer_history *history)
+static void drop_dead(const struct layout *layout, const struct customer *customer,
+                      struct customer_history *history)
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < history->fired_count; i++)
-        if (customer_fired_alive(customer, &history->fired[i]))
+        if (customer_fired_alive(layout, customer, &history->fired[i]))
             history->fired[kept++] = history->fired[i];
     history->fired_count = (uint8_t)kept;
 }
@@ -365,14 +402,15 @@ void customer_fired_restore(struct customer *customer, struct customer_fired fir
     history->fired[history->fired_count++] = fired;
 }
 
-uint32_t customer_fired_rank(struct customer *customer, uint32_t machine, int64_t deadline_ms)
+uint32_t customer_fired_rank(const struct layout *layout, struct customer *customer,
+                             uint32_t machine, int64_t deadline_ms)
 {
     struct customer_history *history = customer->history;
     for (uint32_t i = 0; history && i < history->fired_count; i++)
         if (history->fired[i].machine == machine && history->fired[i].deadline_ms == deadline_ms)
             return history->fired[i].rank_next++;
     if (history)
-        drop_dead(customer, history);
+        drop_dead(layout, customer, history);
     customer_fired_restore(customer, (struct customer_fired){deadline_ms, machine, 1});
     return 0;
 }
@@ -408,11 +446,13 @@ size_t customer_size(const struct layout *layout, const struct customer *custome
     if (history)
         size += history_size(history->id_capacity) +
                 history->fired_capacity * sizeof(struct customer_fired);
-    const union customer_slot *slots = customer_slots(layout, customer);
     for (uint32_t m = 0; m < layout->machine_count; m++) {
         const struct layout_machine *machine = &layout->machines[m];
-        for (uint32_t v = 0; v < machine->variable_count; v++)
-            size += container_size(&machine->variables[v], &slots[machine->variable_first + v]);
+        const union customer_slot *slots = customer_slots(layout, customer, m);
+        if (slots && machine->part > 0 && m == machine->part_first)
+            size += machine->part_size;
+        for (uint32_t v = 0; slots && v < machine->variable_count; v++)
+            size += container_size(&machine->variables[v], &slots[v]);
     }
     return size;
 }

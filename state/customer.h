@@ -7,6 +7,11 @@
  * first filled and freed when emptied, so that a customer without a cart costs no more than its
  * fixed part.
  *
+ * The first machines lie in the record itself, the others in parts behind pointers. A part of which
+ * no machine has been touched is not there: all of them are in their initial states, with the
+ * variables' values at first, and of the pointer nothing is left but the time that they were
+ * entered. So machines of which a customer's events know nothing cost a pointer for several.
+ *
  * The record is data: what events mean is rules/'s business.
  */
 #ifndef STATE_CUSTOMER_H
@@ -74,12 +79,14 @@ struct customer {
     uint64_t order_hash;        /* of the last order_id, 0: none */
     int64_t deadline_ms;        /* earliest of its timers, by the rules; CUSTOMER_NEVER: none */
     int64_t stored_deadline_ms; /* the score that Redis holds, CUSTOMER_NEVER: none */
-    uint64_t checkpoint;        /* version of the checkpoint under way that holds it, 0: none */
+    uint64_t armed; /* rules/'s: a bit for each machine that may have a timer to come; new: all */
     struct customer_history *history; /* owned; NULL: none */
+    uint32_t checkpoint;              /* the engine's: the one under way that holds it, 0: none */
     uint32_t timer_index;             /* of its entry in the partition's timers, UINT32_MAX: none */
     uint8_t key_size;
-    uint8_t flags;                      /* the table's and the engine's: enum customer_flag */
-    struct customer_machine machines[]; /* then slots, timer words, key: customer_slots() ... */
+    uint8_t flags; /* the table's and the engine's: enum customer_flag */
+    /* Of the record's own machines; then their slots and timer words, pointers to the parts, key. */
+    struct customer_machine machines[];
 };
 
 enum customer_flag {
@@ -123,14 +130,79 @@ static inline void customer_prefetch_history(const struct customer *customer)
     __builtin_prefetch(history + 64, 1);
 }
 
-struct slice customer_key(const struct layout *layout, const struct customer *customer);
-struct customer_machine *customer_machines(const struct customer *customer); /* machine_count */
-/* slot_count */
-union customer_slot *customer_slots(const struct layout *layout, const struct customer *customer);
+static inline struct slice customer_key(const struct layout *layout,
+                                        const struct customer *customer)
+{
+    return (struct slice){(const char *)customer + layout->key_at, customer->key_size};
+}
 
-/* The machine's timer_words, spent bits. */
-uint64_t *customer_timer_words(const struct layout *layout, const struct customer *customer,
-                               uint32_t machine);
+/*
+ * A part's word in the record: its address, or, where it is not there, twice the time at which its
+ * machines were entered, and one.
+ */
+static inline uint64_t *customer_part(const struct layout *layout, const struct customer *customer,
+                                      uint32_t part)
+{
+    return (uint64_t *)(void *)((char *)(uintptr_t)customer + layout->parts_at) + part - 1;
+}
+
+/* Where the machine's part begins, NULL where it is not there. */
+static inline char *customer_part_of(const struct layout *layout, const struct customer *customer,
+                                     const struct layout_machine *machine)
+{
+    if (machine->part == 0)
+        return (char *)(uintptr_t)customer;
+    uint64_t word = *customer_part(layout, customer, machine->part);
+    return word & 1 ? NULL : (char *)(uintptr_t)word;
+}
+
+/* Makes the part, with its machines as they are. Never NULL. */
+char *customer_make_part(const struct layout *layout, struct customer *customer,
+                         const struct layout_machine *machine);
+
+/* The machine's state, to be changed; its part is there from now on. */
+static inline struct customer_machine *customer_machine(const struct layout *layout,
+                                                        struct customer *customer, uint32_t index)
+{
+    const struct layout_machine *machine = &layout->machines[index];
+    char *part = customer_part_of(layout, customer, machine);
+    if (__builtin_expect(!part, 0))
+        part = customer_make_part(layout, customer, machine);
+    return (struct customer_machine *)(void *)(part + machine->machine_at);
+}
+
+/* The machine's state, to be read. */
+static inline struct customer_machine
+customer_machine_now(const struct layout *layout, const struct customer *customer, uint32_t index)
+{
+    const struct layout_machine *machine = &layout->machines[index];
+    const char *part = customer_part_of(layout, customer, machine);
+    if (part)
+        return *(const struct customer_machine *)(const void *)(part + machine->machine_at);
+    int64_t word = (int64_t)*customer_part(layout, customer, machine->part);
+    return (struct customer_machine){word >> 1, (uint16_t)machine->initial};
+}
+
+/* The machine's variables. NULL: its part is not there, they are all as at first. */
+static inline union customer_slot *customer_slots(const struct layout *layout,
+                                                  const struct customer *customer, uint32_t index)
+{
+    const struct layout_machine *machine = &layout->machines[index];
+    char *part = customer_part_of(layout, customer, machine);
+    return part ? (union customer_slot *)(void *)(part + machine->slots_at) : NULL;
+}
+
+/* The machine's timer_words, spent bits. NULL: its part is not there, none is spent. */
+static inline uint64_t *customer_timer_words(const struct layout *layout,
+                                             const struct customer *customer, uint32_t index)
+{
+    const struct layout_machine *machine = &layout->machines[index];
+    char *part = customer_part_of(layout, customer, machine);
+    return part ? (uint64_t *)(void *)(part + machine->words_at) : NULL;
+}
+
+/* Drops the parts in which all is as if they had not been made. For the codec. */
+void customer_drop_parts(const struct layout *layout, struct customer *customer);
 
 /* Bytes of the record with all its containers, as counted by the allocator's sizes asked for. */
 size_t customer_size(const struct layout *layout, const struct customer *customer);
@@ -149,6 +221,13 @@ void customer_string_set(union customer_slot *slot, struct slice text, uint32_t 
 struct value customer_value(const struct layout_variable *variable, const union customer_slot *slot,
                             int64_t now_ms);
 
+/* What a variable holds at first. */
+static inline union customer_slot customer_first_value(const struct layout_variable *variable)
+{
+    bool is_time = variable->type == LAYOUT_TIMESTAMP;
+    return (union customer_slot){.i = is_time ? CUSTOMER_NO_TIME : 0};
+}
+
 /* To the value at first. */
 void customer_clear(const struct layout_variable *variable, union customer_slot *slot);
 
@@ -157,10 +236,12 @@ void customer_clear(const struct layout_variable *variable, union customer_slot 
  * dropped: deadlines at or before last_seen (idle timers count from there), and those of a machine
  * that has entered another state since (all its timers count from there on).
  */
-uint32_t customer_fired_rank(struct customer *customer, uint32_t machine, int64_t deadline_ms);
+uint32_t customer_fired_rank(const struct layout *layout, struct customer *customer,
+                             uint32_t machine, int64_t deadline_ms);
 
 /* True where the entry can still be asked for; the codec writes only these. */
-bool customer_fired_alive(const struct customer *customer, const struct customer_fired *fired);
+bool customer_fired_alive(const struct layout *layout, const struct customer *customer,
+                          const struct customer_fired *fired);
 
 /* Is it one of these? Changes nothing. */
 bool customer_id_known(const struct customer *customer, uint64_t id_hash);

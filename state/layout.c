@@ -1,9 +1,12 @@
 #include "state/layout.h"
 
+#include <stddef.h>
+
 #include "core/buf.h"
 #include "core/check.h"
 #include "core/hash.h"
 #include "state/codec.h"
+#include "state/customer.h"
 
 static uint64_t id_of(const struct layout *layout)
 {
@@ -35,20 +38,72 @@ int64_t layout_find_timer(const struct layout_timers *timers, const struct layou
     return -1;
 }
 
+static uint32_t words_size(const struct layout_machine *machine)
+{
+    return (uint32_t)((machine->timer_words + machine->variable_count) * sizeof(uint64_t));
+}
+
+static uint32_t aligned(uint32_t offset)
+{
+    return (offset + 7) & ~UINT32_C(7);
+}
+
+/* The machines from `first` on that fit into `size_max` bytes of a part, but at least one. */
+static uint32_t part_end(const struct layout *layout, const struct layout_machine *machines,
+                         uint32_t first, uint32_t begin, uint32_t size_max)
+{
+    uint32_t heads = begin, words = 0, m = first;
+    for (; m < layout->machine_count; m++) {
+        heads += (uint32_t)sizeof(struct customer_machine);
+        words += words_size(&machines[m]);
+        if (m > first && aligned(heads) + words > size_max)
+            break;
+    }
+    return m;
+}
+
+/* What every look at a machine needs first, and then, 8-aligned, each one's slots and words. */
+static uint32_t place_part(struct layout_machine *machines, uint32_t first, uint32_t end,
+                           uint32_t part, uint32_t begin)
+{
+    uint32_t at = aligned(begin + (end - first) * (uint32_t)sizeof(struct customer_machine));
+    for (uint32_t m = first; m < end; m++) {
+        struct layout_machine *machine = &machines[m];
+        machine->part = part;
+        machine->part_first = first;
+        machine->part_end = end;
+        machine->machine_at = begin + (m - first) * (uint32_t)sizeof(struct customer_machine);
+        machine->slots_at = at;
+        machine->words_at = at + machine->variable_count * (uint32_t)sizeof(union customer_slot);
+        at += words_size(machine);
+    }
+    for (uint32_t m = first; m < end; m++)
+        machines[m].part_size = at;
+    return at;
+}
+
+static void place_machines(struct layout *layout, struct layout_machine *machines)
+{
+    const uint32_t begin = (uint32_t)offsetof(struct customer, machines);
+    uint32_t end = part_end(layout, machines, 0, begin, LAYOUT_RECORD_SIZE);
+    layout->parts_at = place_part(machines, 0, end, 0, begin);
+    layout->part_count = 0;
+    for (uint32_t first = end; first < layout->machine_count; first = end) {
+        end = part_end(layout, machines, first, 0, LAYOUT_PART_SIZE);
+        place_part(machines, first, end, ++layout->part_count, 0);
+    }
+    layout->key_at = layout->parts_at + layout->part_count * (uint32_t)sizeof(uint64_t);
+}
+
 void layout_seal(struct layout *layout, struct layout_machine *machines)
 {
     layout->machines = machines;
-    layout->slot_count = 0;
-    layout->timer_word_count = 0;
     for (uint32_t m = 0; m < layout->machine_count; m++) {
         struct layout_machine *machine = &machines[m];
         CHECK(machine->state_count <= UINT16_MAX && machine->initial < machine->state_count);
         if (machine->timers)
             machine->timer_words = words_for(machine);
-        machine->variable_first = layout->slot_count;
-        machine->timer_word_first = layout->timer_word_count;
-        layout->slot_count += machine->variable_count;
-        layout->timer_word_count += machine->timer_words;
     }
+    place_machines(layout, machines);
     layout->id = id_of(layout);
 }

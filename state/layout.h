@@ -57,22 +57,32 @@ struct layout_machine {
     uint32_t timer_words; /* 64-bit words of "spent" bits: as its busiest state needs, or 0 */
     const struct layout_variable *variables;
     uint32_t variable_count;
-    uint32_t variable_first;   /* of the record's slots */
-    uint32_t timer_word_first; /* of the record's timer words */
+
+    /* Where it lies in a record (state/customer.h): offsets in bytes in its part. */
+    uint32_t part; /* 0: the record itself, else the number of a pointer, from 1 on */
+    uint32_t part_first, part_end; /* the machines of the same part */
+    uint32_t part_size;            /* of a part of its own */
+    uint32_t machine_at, slots_at, words_at;
 };
 
 struct layout {
     uint64_t id; /* hash of all names and types: layout_seal() computes it */
     const struct layout_machine *machines;
     uint32_t machine_count;
-    uint32_t slot_count;       /* all variables of all machines */
-    uint32_t timer_word_count; /* all machines */
+    uint32_t part_count; /* without the record itself */
+    uint32_t parts_at;   /* in the record: their pointers */
+    uint32_t key_at;     /* in the record, behind all else */
 };
 
+/* Of machines whose events are rare a record is to hold little more than a pointer. */
+#define LAYOUT_RECORD_SIZE                                                                         \
+    160                      /* of a record with its machines: with pointers and key three lines */
+#define LAYOUT_PART_SIZE 256 /* of the other parts; one machine may be larger */
+
 /*
- * Numbers variable_first, timer_word_first, slot_count, timer_word_count and id, and timer_words
- * where there are `timers`, once the rest is filled, and takes `machines`, of which
- * layout->machine_count says the number, as the layout's.
+ * Computes the id, all that says where things lie, and timer_words where there are `timers`, once
+ * the rest is filled, and takes `machines`, of which layout->machine_count says the number, as the
+ * layout's.
  */
 void layout_seal(struct layout *layout, struct layout_machine *machines);
 

@@ -397,7 +397,8 @@ static inline struct slice scenario_state(const struct scenario_world *world, st
     const struct layout *layout = rules_layout(world->rules);
     for (uint32_t m = 0; m < layout->machine_count; m++)
         if (slice_equal(layout->machines[m].name, machine))
-            return layout->machines[m].states[customer_machines(world->customer)[m].state];
+            return layout->machines[m]
+                .states[customer_machine_now(layout, world->customer, m).state];
     return SLICE("(no such machine)");
 }
 
@@ -424,10 +425,19 @@ static inline bool scenario_check_states(const struct scenario_world *world, con
 /* What has to hold after each step, whatever the rules. */
 static inline bool scenario_check_record(const struct scenario_world *world)
 {
-    const struct customer *customer = world->customer;
+    struct customer *customer = world->customer;
     if (!customer || customer->flags & CUSTOMER_GONE)
         return true;
+    uint64_t armed = customer->armed;
+    int64_t known_ms = rules_deadline(world->rules, customer);
+    customer->armed = UINT64_MAX;
     int64_t exact_ms = rules_deadline(world->rules, customer);
+    customer->armed = armed;
+    if (known_ms != exact_ms) {
+        fprintf(stderr, "  a machine has a timer at %lld, and is not known as armed\n",
+                (long long)exact_ms);
+        return false;
+    }
     if (customer->deadline_ms <= exact_ms)
         return true;
     fprintf(stderr, "  the record's deadline lies %lld ms behind its first timer\n",

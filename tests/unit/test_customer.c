@@ -23,14 +23,31 @@ static int use_rich_layout(void **state)
     return 0;
 }
 
-static void test_a_layout_numbers_slots_and_words(void **state)
+/* Two machines of a layout: what they hold must not overlap, and must lie within the part. */
+static void assert_apart(const struct layout_machine *a, const struct layout_machine *b)
+{
+    uint32_t a_end = a->words_at + a->timer_words * 8, b_end = b->words_at + b->timer_words * 8;
+    assert_true(a->words_at == a->slots_at + a->variable_count * 8);
+    assert_true(a_end <= a->part_size && a->slots_at % 8 == 0 && a->machine_at % 2 == 0);
+    if (a == b || a->part != b->part)
+        return;
+    assert_true(a_end <= b->slots_at || b_end <= a->slots_at);
+    assert_true(a->machine_at + 10 <= b->machine_at || b->machine_at + 10 <= a->machine_at);
+    assert_true(a->machine_at + 10 <= b->slots_at);
+}
+
+static void test_a_layouts_machines_lie_apart(void **state)
 {
     (void)state;
-    assert_int_equal(layout.slot_count, RICH_SLOTS + 1);
-    assert_int_equal(layout.timer_word_count, 3);
-    assert_int_equal(machines[1].variable_first, RICH_SLOTS);
-    assert_int_equal(machines[1].timer_word_first, 2);
-    assert_int_equal(machines[2].timer_word_first, 2);
+    for (uint32_t a = 0; a < layout.machine_count; a++)
+        for (uint32_t b = 0; b < layout.machine_count; b++)
+            assert_apart(&machines[a], &machines[b]);
+    assert_int_equal(machines[0].part, 0); /* larger than is meant for a record, but the first */
+    assert_int_equal(machines[1].part, 1);
+    assert_int_equal(machines[2].part, 1);
+    assert_int_equal(layout.part_count, 1);
+    assert_int_equal(layout.parts_at, machines[0].words_at + 2 * 8);
+    assert_int_equal(layout.key_at, layout.parts_at + 8);
 }
 
 static void test_a_layouts_id_depends_on_every_name_type_and_bound(void **state)
@@ -99,12 +116,12 @@ static void test_a_new_record_is_in_the_initial_states_with_first_values(void **
     assert_true(customer->stored_deadline_ms == CUSTOMER_NEVER);
     assert_int_equal(customer->timer_index, CUSTOMER_NO_TIMER);
     for (uint32_t m = 0; m < 3; m++) {
-        assert_int_equal(customer_machines(customer)[m].state, machines[m].initial);
-        assert_int_equal(customer_machines(customer)[m].entered_ms, 1000);
+        assert_int_equal(customer_machine_now(&layout, customer, m).state, machines[m].initial);
+        assert_int_equal(customer_machine_now(&layout, customer, m).entered_ms, 1000);
     }
-    for (uint32_t w = 0; w < 3; w++)
+    for (uint32_t w = 0; w < 2; w++)
         assert_int_equal(customer_timer_words(&layout, customer, 0)[w], 0);
-    const union customer_slot *slots = customer_slots(&layout, customer);
+    const union customer_slot *slots = customer_slots(&layout, customer, 0);
     static const uint8_t kinds[RICH_SLOTS] = {VALUE_BOOL, VALUE_INT,   VALUE_DOUBLE, VALUE_STRING,
                                               VALUE_NULL, VALUE_LIST,  VALUE_LIST,   VALUE_MAP,
                                               VALUE_INT,  VALUE_DOUBLE};
@@ -116,7 +133,7 @@ static void test_a_new_record_is_in_the_initial_states_with_first_values(void **
 
 static void fill(struct customer *customer)
 {
-    union customer_slot *slots = customer_slots(&layout, customer);
+    union customer_slot *slots = customer_slots(&layout, customer, 0);
     const struct items_line line = {.product_id = SLICE("p"), .quantity = 1};
     slots[RICH_BOOL].b = true;
     slots[RICH_INT].i = 7;
@@ -129,9 +146,10 @@ static void fill(struct customer *customer)
     window_add_count(&slots[RICH_COUNTS].window, 8, 1000, 1000, 1000);
     window_add_sum(&slots[RICH_SUMS].window, 4, 60000, 1000, 1000, 2.5);
     customer_id_seen(customer, 5);
-    customer_fired_rank(customer, 0, 5000);
+    customer_fired_rank(&layout, customer, 0, 5000);
+    customer_machine(&layout, customer, 2)->state = 0;
     customer_timer_words(&layout, customer, 2)[0] = 3;
-    customer_machines(customer)[0].state = 2;
+    customer_machine(&layout, customer, 0)->state = 2;
 }
 
 static void test_restarted_it_is_as_new_but_for_key_and_the_tables_fields(void **state)
@@ -166,7 +184,7 @@ static void test_values_read_what_was_written(void **state)
     (void)state;
     struct customer *customer = customer_new(&layout, SLICE("u42"), 1000);
     fill(customer);
-    const union customer_slot *slots = customer_slots(&layout, customer);
+    const union customer_slot *slots = customer_slots(&layout, customer, 0);
     const struct layout_variable *variables = machines[0].variables;
     assert_true(customer_value(&variables[RICH_BOOL], &slots[RICH_BOOL], 0).b);
     assert_int_equal(customer_value(&variables[RICH_INT], &slots[RICH_INT], 0).i, 7);
@@ -252,11 +270,11 @@ static void test_ranks_count_on_for_the_same_machine_and_deadline(void **state)
 {
     (void)state;
     struct customer *customer = customer_new(&layout, SLICE("u42"), 1000);
-    assert_int_equal(customer_fired_rank(customer, 0, 2000), 0);
-    assert_int_equal(customer_fired_rank(customer, 0, 2000), 1);
-    assert_int_equal(customer_fired_rank(customer, 1, 2000), 0);
-    assert_int_equal(customer_fired_rank(customer, 0, 3000), 0);
-    assert_int_equal(customer_fired_rank(customer, 0, 2000), 2);
+    assert_int_equal(customer_fired_rank(&layout, customer, 0, 2000), 0);
+    assert_int_equal(customer_fired_rank(&layout, customer, 0, 2000), 1);
+    assert_int_equal(customer_fired_rank(&layout, customer, 1, 2000), 0);
+    assert_int_equal(customer_fired_rank(&layout, customer, 0, 3000), 0);
+    assert_int_equal(customer_fired_rank(&layout, customer, 0, 2000), 2);
     assert_int_equal(customer->history->fired_count, 3);
     customer_free(&layout, customer);
 }
@@ -265,17 +283,17 @@ static void test_ranks_that_cannot_come_again_are_dropped(void **state)
 {
     (void)state;
     struct customer *customer = customer_new(&layout, SLICE("u42"), 1000);
-    customer_fired_rank(customer, 0, 2000);
-    customer_fired_rank(customer, 1, 3000);
-    customer_fired_rank(customer, 2, 3000);
+    customer_fired_rank(&layout, customer, 0, 2000);
+    customer_fired_rank(&layout, customer, 1, 3000);
+    customer_fired_rank(&layout, customer, 2, 3000);
     customer->last_seen_ms = 2000;
-    customer_machines(customer)[1].entered_ms = 3000;
-    assert_false(customer_fired_alive(customer, &customer->history->fired[0]));
-    assert_false(customer_fired_alive(customer, &customer->history->fired[1]));
-    assert_true(customer_fired_alive(customer, &customer->history->fired[2]));
-    assert_int_equal(customer_fired_rank(customer, 1, 4000), 0);
+    customer_machine(&layout, customer, 1)->entered_ms = 3000;
+    assert_false(customer_fired_alive(&layout, customer, &customer->history->fired[0]));
+    assert_false(customer_fired_alive(&layout, customer, &customer->history->fired[1]));
+    assert_true(customer_fired_alive(&layout, customer, &customer->history->fired[2]));
+    assert_int_equal(customer_fired_rank(&layout, customer, 1, 4000), 0);
     assert_int_equal(customer->history->fired_count, 2);
-    assert_int_equal(customer_fired_rank(customer, 2, 3000), 1);
+    assert_int_equal(customer_fired_rank(&layout, customer, 2, 3000), 1);
     customer_free(&layout, customer);
 }
 
@@ -285,10 +303,10 @@ static void test_ranks_are_bounded(void **state)
     (void)state;
     struct customer *customer = customer_new(&layout, SLICE("u42"), 1000);
     for (int64_t deadline = 2000; deadline < 3000; deadline++)
-        assert_int_equal(customer_fired_rank(customer, 0, deadline), 0);
+        assert_int_equal(customer_fired_rank(&layout, customer, 0, deadline), 0);
     assert_int_equal(customer->history->fired_count, CUSTOMER_FIRED_MAX);
-    assert_int_equal(customer_fired_rank(customer, 0, 2999), 1);
-    assert_int_equal(customer_fired_rank(customer, 0, 3000 - CUSTOMER_FIRED_MAX), 1);
+    assert_int_equal(customer_fired_rank(&layout, customer, 0, 2999), 1);
+    assert_int_equal(customer_fired_rank(&layout, customer, 0, 3000 - CUSTOMER_FIRED_MAX), 1);
     customer_free(&layout, customer);
 }
 
@@ -312,10 +330,101 @@ static void test_a_customer_of_the_shipped_machines_costs_160_bytes(void **state
     customer_free(&shipped, customer);
 }
 
+/* Reading makes no part; a change makes the one that the machine is in, with all as it was. */
+static void test_a_part_is_made_when_a_machine_of_it_is_touched(void **state)
+{
+    (void)state;
+    struct customer *customer = customer_new(&layout, SLICE("u42"), -5);
+    size_t size = customer_size(&layout, customer);
+    for (uint32_t m = 1; m < 3; m++) {
+        assert_int_equal(customer_machine_now(&layout, customer, m).state, machines[m].initial);
+        assert_int_equal(customer_machine_now(&layout, customer, m).entered_ms, -5);
+        assert_null(customer_slots(&layout, customer, m));
+        assert_null(customer_timer_words(&layout, customer, m));
+    }
+    assert_int_equal(customer_size(&layout, customer), size);
+    customer_machine(&layout, customer, 1)->state = 1;
+    assert_int_equal(customer_size(&layout, customer), size + machines[1].part_size);
+    assert_int_equal(customer_machine_now(&layout, customer, 1).state, 1);
+    assert_int_equal(customer_machine_now(&layout, customer, 1).entered_ms, -5);
+    assert_int_equal(customer_machine_now(&layout, customer, 2).state, machines[2].initial);
+    assert_int_equal(customer_machine_now(&layout, customer, 2).entered_ms, -5);
+    assert_null(customer_slots(&layout, customer, 1)[0].string);
+    assert_int_equal(customer_timer_words(&layout, customer, 2)[0], 0);
+    assert_true(slice_is(customer_key(&layout, customer), "u42"));
+    customer_free(&layout, customer);
+}
+
+static void test_a_part_is_dropped_when_all_is_as_at_first(void **state)
+{
+    (void)state;
+    struct customer *customer = customer_new(&layout, SLICE("u42"), 1000);
+    size_t size = customer_size(&layout, customer), full = size + machines[1].part_size;
+    struct customer_machine *at = customer_machine(&layout, customer, 1);
+    union customer_slot *note = customer_slots(&layout, customer, 1);
+    uint64_t *words = customer_timer_words(&layout, customer, 2);
+
+    at->state = 1;
+    customer_drop_parts(&layout, customer);
+    assert_int_equal(customer_size(&layout, customer), full);
+    at->state = 0;
+    at->entered_ms = 2000; /* later than the other machine of the part */
+    customer_drop_parts(&layout, customer);
+    assert_int_equal(customer_size(&layout, customer), full);
+    at->entered_ms = 1000;
+    customer_string_set(note, SLICE("text"), 100);
+    customer_drop_parts(&layout, customer);
+    assert_true(customer_size(&layout, customer) > full);
+    customer_string_set(note, SLICE(""), 100);
+    words[0] = 1;
+    customer_drop_parts(&layout, customer);
+    assert_int_equal(customer_size(&layout, customer), full);
+    words[0] = 0;
+    at->entered_ms = customer_machine(&layout, customer, 2)->entered_ms = 3000;
+    customer_drop_parts(&layout, customer);
+    assert_int_equal(customer_size(&layout, customer), size);
+    assert_int_equal(customer_machine_now(&layout, customer, 1).entered_ms, 3000);
+    assert_int_equal(customer_machine_now(&layout, customer, 2).entered_ms, 3000);
+    customer_drop_parts(&layout, customer); /* nothing is left to drop */
+    assert_int_equal(customer_size(&layout, customer), size);
+    customer_free(&layout, customer);
+}
+
+/* What machines cost of which a customer's events know nothing. */
+static void test_20_more_machines_cost_a_few_pointers(void **state)
+{
+    (void)state;
+    static const struct layout_variable variables[] = {
+        {.name = NAME("seen"), .type = LAYOUT_INT}, {.name = NAME("worth"), .type = LAYOUT_DOUBLE}};
+    static const struct slice states[] = {NAME("waiting"), NAME("clicked")};
+    struct layout_machine many[STATE_LAYOUT_MACHINES + 20];
+    struct layout shipped, more = {.machine_count = STATE_LAYOUT_MACHINES + 20};
+    shipped_layout(&shipped, many);
+    for (uint32_t m = STATE_LAYOUT_MACHINES; m < more.machine_count; m++)
+        many[m] = (struct layout_machine){.name = NAME("idle"),
+                                          .states = states,
+                                          .state_count = 2,
+                                          .timer_words = 1,
+                                          .variables = variables,
+                                          .variable_count = 2};
+    struct customer *customer = customer_new(&shipped, SLICE("u1234567"), 1000);
+    size_t size = customer_size(&shipped, customer);
+    customer_free(&shipped, customer);
+    layout_seal(&more, many);
+    for (uint32_t a = 0; a < more.machine_count; a++)
+        for (uint32_t b = 0; b < more.machine_count; b++)
+            assert_apart(&many[a], &many[b]);
+    customer = customer_new(&more, SLICE("u1234567"), 1000);
+    print_message("20 more machines: %zu bytes\n", customer_size(&more, customer) - size);
+    assert_true(customer_size(&more, customer) <= size + 24);
+    assert_int_equal(many[STATE_LAYOUT_MACHINES - 1].part, 0);
+    customer_free(&more, customer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_layout_numbers_slots_and_words),
+        cmocka_unit_test(test_a_layouts_machines_lie_apart),
         cmocka_unit_test(test_a_layouts_id_depends_on_every_name_type_and_bound),
         cmocka_unit_test(test_a_new_record_is_in_the_initial_states_with_first_values),
         cmocka_unit_test(test_restarted_it_is_as_new_but_for_key_and_the_tables_fields),
@@ -327,6 +436,9 @@ int main(void)
         cmocka_unit_test(test_ranks_that_cannot_come_again_are_dropped),
         cmocka_unit_test(test_ranks_are_bounded),
         cmocka_unit_test(test_a_customer_of_the_shipped_machines_costs_160_bytes),
+        cmocka_unit_test(test_a_part_is_made_when_a_machine_of_it_is_touched),
+        cmocka_unit_test(test_a_part_is_dropped_when_all_is_as_at_first),
+        cmocka_unit_test(test_20_more_machines_cost_a_few_pointers),
     };
     return cmocka_run_group_tests(tests, use_rich_layout, NULL);
 }

@@ -177,7 +177,7 @@ static void test_a_chain_of_always_stops_after_16(void **state)
     assert_int_equal(world.counters.chain_overflows, 1);
     assert_int_equal(world.failures.failed_count, 1);
     assert_int_equal(scenario_failed(&world, ":8:15"), 1);
-    assert_int_equal(customer_slots(rules_layout(world.rules), world.customer)[0].i, 100 - 16);
+    assert_int_equal(customer_slots(rules_layout(world.rules), world.customer, 0)[0].i, 100 - 16);
     scenario_close(&world);
     scenario_open(&world, machines, 1);
     scenario_event(&world, SCENARIO_BEGIN, "ten", "");
