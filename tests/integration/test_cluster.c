@@ -6,8 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
+#include <librdkafka/rdkafka.h>
 
 #include "tests/support/cluster.h"
 #include "tests/support/process.h"
@@ -58,6 +60,47 @@ static void test_what_is_produced_is_read_back(void **state)
     assert_int_equal(cluster_end(kafka, topic, 2), 0);
 }
 
+/* One message, in a transaction of its own that is left open or committed. */
+static void produce_in_transaction(struct cluster_kafka *kafka, const char *topic, const char *id,
+                                   const char *text, bool is_committed)
+{
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    char error[256];
+
+    rd_kafka_conf_set(conf, "bootstrap.servers", cluster_kafka_address(kafka), NULL, 0);
+    rd_kafka_conf_set(conf, "transactional.id", id, NULL, 0);
+    rd_kafka_conf_set(conf, "transaction.timeout.ms", "5000", NULL, 0);
+    rd_kafka_t *producer = rd_kafka_new(RD_KAFKA_PRODUCER, conf, error, sizeof error);
+    assert_non_null(producer);
+    assert_null(rd_kafka_init_transactions(producer, -1));
+    assert_null(rd_kafka_begin_transaction(producer));
+    assert_int_equal(rd_kafka_producev(producer, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(0),
+                                       RD_KAFKA_V_VALUE((void *)(uintptr_t)text, strlen(text)),
+                                       RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END),
+                     RD_KAFKA_RESP_ERR_NO_ERROR);
+    assert_int_equal(rd_kafka_flush(producer, 30000), RD_KAFKA_RESP_ERR_NO_ERROR);
+    if (is_committed)
+        assert_null(rd_kafka_commit_transaction(producer, -1));
+    rd_kafka_destroy(producer);
+}
+
+static void test_what_stands_behind_an_open_transaction_is_waited_for(void **state)
+{
+    struct cluster_kafka *kafka = cluster_kafka_shared();
+    char topic[128];
+
+    (void)state;
+    cluster_name(topic, sizeof topic, "settled");
+    cluster_topic_create(kafka, topic, 1, NULL);
+    produce_in_transaction(kafka, topic, "test.dead", "aborted", false);
+    produce_in_transaction(kafka, topic, "test.alive", "committed", true);
+
+    struct cluster_records *records = cluster_read(kafka, topic, CLUSTER_SETTLED);
+    assert_int_equal(records->count, 1);
+    assert_string_equal(records->items[0].value.data, "committed");
+    cluster_records_free(records);
+}
+
 static void test_a_killed_broker_comes_back_with_its_records(void **state)
 {
     struct cluster_kafka *kafka = cluster_kafka_start();
@@ -101,6 +144,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_redis_keeps_what_was_saved_and_forgets_when_wiped),
         cmocka_unit_test(test_what_is_produced_is_read_back),
+        cmocka_unit_test(test_what_stands_behind_an_open_transaction_is_waited_for),
         cmocka_unit_test(test_a_killed_broker_comes_back_with_its_records),
     };
 

@@ -45,9 +45,10 @@ static void test_a_process_that_leaves_and_one_that_dies_are_replaced(void **sta
 
     pipeline_start(&pipeline, 1);
     pipeline_await_log(&pipeline, 1, "partition.recovered", recovered + 1);
-    pipeline_send(&pipeline, SIZE_MAX);
+    pipeline_send(&pipeline, EVENTS / 6);
     pipeline_await_committed(&pipeline, EVENTS * 3 / 4);
     pipeline_kill(&pipeline, 1);
+    pipeline_send(&pipeline, SIZE_MAX);
     pipeline_await_end(&pipeline); /* once the dead one's session has run out */
     pipeline_stop(&pipeline, 0);
     pipeline_check_stopped(&pipeline);

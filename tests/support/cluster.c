@@ -79,7 +79,8 @@ static rd_kafka_t *open_handle(const struct cluster_kafka *kafka, rd_kafka_type_
 static rd_kafka_t *admin_of(struct cluster_kafka *kafka)
 {
     if (kafka->admin == NULL)
-        kafka->admin = open_handle(kafka, RD_KAFKA_PRODUCER, (const char *[]){NULL});
+        kafka->admin = open_handle(kafka, RD_KAFKA_PRODUCER,
+                                   (const char *[]){"isolation.level", "read_uncommitted", NULL});
     return kafka->admin;
 }
 
@@ -535,7 +536,7 @@ struct cluster_records *cluster_read(struct cluster_kafka *kafka, const char *to
                            "fetch.wait.max.ms",
                            "10",
                            "isolation.level",
-                           isolation == CLUSTER_COMMITTED ? "read_committed" : "read_uncommitted",
+                           isolation == CLUSTER_UNCOMMITTED ? "read_uncommitted" : "read_committed",
                            NULL};
     int partitions = count_partitions(kafka, topic);
     rd_kafka_t *consumer = open_handle(kafka, RD_KAFKA_CONSUMER, pairs);
@@ -550,7 +551,7 @@ struct cluster_records *cluster_read(struct cluster_kafka *kafka, const char *to
     rd_kafka_assign(consumer, list);
     rd_kafka_topic_partition_list_destroy(list);
 
-    /* Each partition reports its end once, as far as nothing is written meanwhile. */
+    /* The end is reported at the first open transaction, and again whenever one has ended. */
     bool *ended = allocate((size_t)partitions * sizeof *ended);
     for (int left = partitions; left > 0;) {
         rd_kafka_message_t *message = rd_kafka_consumer_poll(consumer, 1000);
@@ -560,8 +561,10 @@ struct cluster_records *cluster_read(struct cluster_kafka *kafka, const char *to
         if (message == NULL)
             continue;
         if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF && !ended[message->partition]) {
-            ended[message->partition] = true;
-            left--;
+            ended[message->partition] =
+                isolation != CLUSTER_SETTLED ||
+                message->offset >= cluster_end(kafka, topic, message->partition);
+            left -= ended[message->partition];
         } else if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
             add_record(records, &capacity, message);
             end = process_now_ms() + SERVER_TIMEOUT_MS;

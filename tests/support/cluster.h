@@ -93,10 +93,14 @@ struct cluster_records {
 
 enum cluster_isolation {
     CLUSTER_COMMITTED,   /* up to the first open transaction */
+    CLUSTER_SETTLED,     /* what is committed, once no transaction is open any more */
     CLUSTER_UNCOMMITTED, /* everything, also what was aborted */
 };
 
-/* All that a consumer could read now, of all partitions. To be freed. */
+/*
+ * All that a consumer could read, of all partitions. To be freed. CLUSTER_SETTLED waits up to
+ * transaction.timeout.ms for what a killed producer has left open; nobody may write meanwhile.
+ */
 struct cluster_records *cluster_read(struct cluster_kafka *kafka, const char *topic,
                                      enum cluster_isolation isolation);
 void cluster_records_free(struct cluster_records *records);

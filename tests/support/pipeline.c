@@ -648,7 +648,7 @@ static const char *topic_of(const struct pipeline *pipeline, const char *type)
 
 static void read_signals(struct pipeline *pipeline, const char *topic, struct lines *lines)
 {
-    struct cluster_records *records = cluster_read(pipeline->kafka, topic, CLUSTER_COMMITTED);
+    struct cluster_records *records = cluster_read(pipeline->kafka, topic, CLUSTER_SETTLED);
     for (size_t i = 0; i < records->count; i++) {
         const struct cluster_record *record = &records->items[i];
         const char *id = cluster_record_header(record, "ce_id"),
