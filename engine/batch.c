@@ -284,7 +284,7 @@ static void prefetch_group(const struct item *items, size_t count)
             table_prefetch_customer(items[i].lane->partition.table, items[i].hashes[k]);
     for (size_t i = 0; i < count; i++)
         for (size_t k = 0; items[i].lane && k < items[i].decoded.count; k++)
-            table_prefetch_history(items[i].lane->partition.table, items[i].hashes[k]);
+            table_prefetch_owned(items[i].lane->partition.table, items[i].hashes[k]);
 }
 
 static void apply_all(struct worker *worker, struct item *items, size_t count)

@@ -155,15 +155,16 @@ static void take_record(struct worker *worker, struct partition *partition,
 }
 
 /* Most have left the cache since they changed. */
-#define RECORD_AHEAD  16
-#define HISTORY_AHEAD 8
+#define RECORD_AHEAD 16
+#define OWNED_AHEAD  8
 
 static void prefetch_ahead(const struct partition *partition, size_t at)
 {
     if (at + RECORD_AHEAD < partition->dirty_count)
         customer_prefetch(partition->dirty[at + RECORD_AHEAD]);
-    if (at + HISTORY_AHEAD < partition->dirty_count)
-        customer_prefetch_history(partition->dirty[at + HISTORY_AHEAD]);
+    if (at + OWNED_AHEAD < partition->dirty_count)
+        customer_prefetch_owned(rules_layout(partition->setting->rules),
+                                partition->dirty[at + OWNED_AHEAD]);
 }
 
 /*

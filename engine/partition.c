@@ -189,7 +189,7 @@ enum err partition_apply(struct partition *partition, struct event *event, uint6
     customer = record_for(partition, &context, customer, event);
     if (customer) {
         if (event->has_id)
-            customer_id_seen(customer, event->id_hash);
+            customer_add_id(customer, event->id_hash);
         int64_t deadline_before_ms = customer->deadline_ms;
         rules_step_event(&context, customer, event);
         partition_changed(partition, customer, deadline_before_ms);

@@ -217,7 +217,7 @@ static enum err sweep_to_second(struct partition *partition, int64_t limit_ms, s
 bool partition_is_new_second(const struct partition *partition, int64_t watermark_ms)
 {
     return partition->watermark_ms == PARTITION_NO_TIME ||
-           floor_second(watermark_ms) > floor_second(partition->watermark_ms);
+           watermark_ms >= floor_second(partition->watermark_ms) + SECOND_MS;
 }
 
 enum err partition_sweep(struct partition *partition, int64_t watermark_ms, struct errinfo *info)

@@ -173,7 +173,7 @@ static void restart(struct step *step, const struct event *event)
     customer_restart(&step->rules->layout, customer, event->time_ms);
     customer->flags &= (uint8_t)~CUSTOMER_GONE;
     if (event->has_id)
-        customer_id_seen(customer, event->id_hash);
+        customer_add_id(customer, event->id_hash);
     rules_begin(step->context, customer);
 }
 

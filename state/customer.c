@@ -290,7 +290,7 @@ static struct customer_history *history_with(struct customer *customer, uint32_t
 }
 
 /* Until the ring is full, entries lie in the order of arrival and id_next is their number. */
-static void add_id(struct customer *customer, uint64_t id_hash)
+void customer_add_id(struct customer *customer, uint64_t id_hash)
 {
     uint32_t capacity = customer->history ? customer->history->id_capacity : 0;
     uint32_t count = customer->history ? customer->history->id_count : 0;
@@ -309,14 +309,6 @@ bool customer_id_known(const struct customer *customer, uint64_t id_hash)
     for (uint32_t i = 0; history && i < history->id_count; i++)
         if (history->ids[i] == id_hash)
             return true;
-    return false;
-}
-
-bool customer_id_seen(struct customer *customer, uint64_t id_hash)
-{
-    if (customer_id_known(customer, id_hash))
-        return true;
-    add_id(customer, id_hash);
     return false;
 }
 

@@ -120,14 +120,28 @@ static inline void customer_prefetch(const struct customer *customer)
     __builtin_prefetch(record + 128, 1);
 }
 
+static inline void customer_prefetch_block(const void *block)
+{
+    if (!block)
+        return;
+    __builtin_prefetch(block, 1);
+    __builtin_prefetch((const char *)block + 64, 1);
+}
+
 /* The same for its ids; reads the record. */
 static inline void customer_prefetch_history(const struct customer *customer)
 {
-    const char *history = (const char *)customer->history;
-    if (!history)
-        return;
-    __builtin_prefetch(history, 1);
-    __builtin_prefetch(history + 64, 1);
+    customer_prefetch_block(customer->history);
+}
+
+/* The same for all that it points to; reads the record. */
+static inline void customer_prefetch_owned(const struct layout *layout,
+                                           const struct customer *customer)
+{
+    customer_prefetch_history(customer);
+    for (uint32_t i = 0; i < layout->pointer_count; i++)
+        customer_prefetch_block(
+            *(void *const *)(const void *)((const char *)customer + layout->pointers_at[i]));
 }
 
 static inline struct slice customer_key(const struct layout *layout,
@@ -207,8 +221,11 @@ void customer_drop_parts(const struct layout *layout, struct customer *customer)
 /* Bytes of the record with all its containers, as counted by the allocator's sizes asked for. */
 size_t customer_size(const struct layout *layout, const struct customer *customer);
 
-/* True where the hash is among the last 16; else it becomes the last one and false. */
-bool customer_id_seen(struct customer *customer, uint64_t id_hash);
+/* Is the hash among the last 16? Changes nothing. */
+bool customer_id_known(const struct customer *customer, uint64_t id_hash);
+
+/* It becomes the last one; it is not known yet. */
+void customer_add_id(struct customer *customer, uint64_t id_hash);
 
 /* Strings of variables: cut between characters at `max` bytes. '' frees it. */
 struct slice customer_string_get(union customer_slot slot);
@@ -242,9 +259,6 @@ uint32_t customer_fired_rank(const struct layout *layout, struct customer *custo
 /* True where the entry can still be asked for; the codec writes only these. */
 bool customer_fired_alive(const struct layout *layout, const struct customer *customer,
                           const struct customer_fired *fired);
-
-/* Is it one of these? Changes nothing. */
-bool customer_id_known(const struct customer *customer, uint64_t id_hash);
 
 /* The ids one by one, from the oldest on. */
 uint32_t customer_id_count(const struct customer *customer);

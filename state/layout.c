@@ -95,6 +95,25 @@ static void place_machines(struct layout *layout, struct layout_machine *machine
     layout->key_at = layout->parts_at + layout->part_count * (uint32_t)sizeof(uint64_t);
 }
 
+static bool is_pointer(enum layout_type type)
+{
+    return type == LAYOUT_STRING || type >= LAYOUT_LINE_ITEMS;
+}
+
+/* Where the record's own machines point to containers. */
+static void find_pointers(struct layout *layout)
+{
+    layout->pointer_count = 0;
+    for (uint32_t m = 0; m < layout->machine_count && layout->machines[m].part == 0; m++) {
+        const struct layout_machine *machine = &layout->machines[m];
+        for (uint32_t v = 0; v < machine->variable_count; v++)
+            if (is_pointer(machine->variables[v].type) &&
+                layout->pointer_count < LAYOUT_POINTERS_MAX)
+                layout->pointers_at[layout->pointer_count++] =
+                    machine->slots_at + v * (uint32_t)sizeof(union customer_slot);
+    }
+}
+
 void layout_seal(struct layout *layout, struct layout_machine *machines)
 {
     layout->machines = machines;
@@ -105,5 +124,6 @@ void layout_seal(struct layout *layout, struct layout_machine *machines)
             machine->timer_words = words_for(machine);
     }
     place_machines(layout, machines);
+    find_pointers(layout);
     layout->id = id_of(layout);
 }

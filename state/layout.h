@@ -65,13 +65,17 @@ struct layout_machine {
     uint32_t machine_at, slots_at, words_at;
 };
 
+#define LAYOUT_POINTERS_MAX 8 /* containers of a record that are fetched ahead */
+
 struct layout {
     uint64_t id; /* hash of all names and types: layout_seal() computes it */
     const struct layout_machine *machines;
     uint32_t machine_count;
-    uint32_t part_count; /* without the record itself */
-    uint32_t parts_at;   /* in the record: their pointers */
-    uint32_t key_at;     /* in the record, behind all else */
+    uint32_t part_count;                       /* without the record itself */
+    uint32_t parts_at;                         /* in the record: their pointers */
+    uint32_t key_at;                           /* in the record, behind all else */
+    uint32_t pointers_at[LAYOUT_POINTERS_MAX]; /* the record's own containers, the first of them */
+    uint32_t pointer_count;
 };
 
 /* Of machines whose events are rare a record is to hold little more than a pointer. */

@@ -91,12 +91,12 @@ void table_prefetch_customer(const struct table *table, uint64_t hash)
     }
 }
 
-void table_prefetch_history(const struct table *table, uint64_t hash)
+void table_prefetch_owned(const struct table *table, uint64_t hash)
 {
     for (size_t i = hash & table->mask; table->slots[i].customer; i = (i + 1) & table->mask) {
         if (table->slots[i].hash != hash)
             continue;
-        customer_prefetch_history(table->slots[i].customer);
+        customer_prefetch_owned(table->layout, table->slots[i].customer);
         return;
     }
 }

@@ -39,7 +39,7 @@ size_t table_size(const struct table *table); /* bytes of the table itself, with
 /* `hash` is hash_bytes(key), here and below. */
 void table_prefetch(const struct table *table, uint64_t hash);
 void table_prefetch_customer(const struct table *table, uint64_t hash);
-void table_prefetch_history(const struct table *table, uint64_t hash); /* touches the record */
+void table_prefetch_owned(const struct table *table, uint64_t hash); /* touches the record */
 
 /*
  * Marks the customer CUSTOMER_REFERENCED. NULL where it is not here; borrowed until it is removed

@@ -135,7 +135,7 @@ static struct customer *random_customer(void)
     }
     customer_string_set(customer_slots(&rich, customer, 1), random_text(text, 250), 200);
     for (uint32_t i = random_below(24); i > 0; i--)
-        customer_id_seen(customer, (uint64_t)random_int());
+        customer_add_id(customer, (uint64_t)random_int());
     for (uint32_t i = random_below(4); i > 0; i--)
         customer_fired_rank(&rich, customer, random_below(3), now + random_below(3) - 1);
     return customer;
@@ -357,7 +357,7 @@ static void test_an_empty_record_is_small(void **state)
     assert_true(size <= 40);
     customer_machine(&shipped, customer, 2)->entered_ms -= 86400000;
     for (uint64_t id = 0; id < 16; id++)
-        customer_id_seen(customer, id);
+        customer_add_id(customer, id);
     customer->order_hash = UINT64_MAX;
     size = encode(&shipped, customer, &record).size;
     print_message(", with ids and an order: %zu\n", size);
@@ -395,7 +395,7 @@ static void test_the_documented_record(void **state)
     customer_machine(&shipped, customer, 0)->state = 1;
     *customer_machine(&shipped, customer, 1) = (struct customer_machine){1767607200000 - 30000, 1};
     customer_machine(&shipped, customer, 2)->state = 1;
-    customer_id_seen(customer, 0x0102030405060708);
+    customer_add_id(customer, 0x0102030405060708);
     struct buf record;
     buf_init(&record);
     encode(&shipped, customer, &record);
@@ -482,7 +482,7 @@ static void test_an_older_record_is_read_by_name(void **state)
     customer_timer_words(&rich, old, 2)[0] = 7;
     customer_fired_rank(&rich, old, 1, 200000); /* of the machine that is gone */
     customer_fired_rank(&rich, old, 2, 200000);
-    customer_id_seen(old, 77);
+    customer_add_id(old, 77);
     old->order_hash = 88;
 
     uint32_t flags = 0;
@@ -490,7 +490,7 @@ static void test_an_older_record_is_read_by_name(void **state)
     assert_int_equal(flags, CODEC_CONVERTED);
     assert_int_equal(read->clock_ms, 100000);
     assert_int_equal(read->order_hash, 88);
-    assert_true(customer_id_seen(read, 77));
+    assert_true(customer_id_known(read, 77));
     assert_int_equal(state_of(&now, read, 0), 1);
     assert_true(entered_of(&now, read, 0) == 100000);
     assert_int_equal(state_of(&now, read, 1), 1);

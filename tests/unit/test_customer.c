@@ -145,7 +145,7 @@ static void fill(struct customer *customer)
     texts_count_up(&slots[RICH_COUNTER].texts, SLICE("a"), 7);
     window_add_count(&slots[RICH_COUNTS].window, 8, 1000, 1000, 1000);
     window_add_sum(&slots[RICH_SUMS].window, 4, 60000, 1000, 1000, 2.5);
-    customer_id_seen(customer, 5);
+    customer_add_id(customer, 5);
     customer_fired_rank(&layout, customer, 0, 5000);
     customer_machine(&layout, customer, 2)->state = 0;
     customer_timer_words(&layout, customer, 2)[0] = 3;
@@ -223,7 +223,7 @@ static void test_the_last_16_ids_are_known(void **state)
     struct customer *customer = customer_new(&layout, SLICE("u42"), 1000);
     assert_int_equal(customer_ids(customer, ids), 0);
     for (uint64_t id = 1; id <= 40; id++) {
-        assert_false(customer_id_seen(customer, id));
+        customer_add_id(customer, id);
         uint32_t count = id < 16 ? (uint32_t)id : 16;
         assert_int_equal(customer_ids(customer, ids), count);
         assert_int_equal(customer_id_count(customer), count);
@@ -232,14 +232,16 @@ static void test_the_last_16_ids_are_known(void **state)
             assert_int_equal(ids[i], id - count + 1 + i);
             assert_int_equal(customer_id_at(customer, i), ids[i]);
             assert_true(customer_id_known(customer, ids[i]));
-            assert_true(customer_id_seen(customer, id - i)); /* and stays where it is */
+            assert_true(customer_id_known(customer, id - i)); /* and stays where it is */
         }
     }
-    assert_false(customer_id_seen(customer, 24));
+    assert_false(customer_id_known(customer, 24));
+    customer_add_id(customer, 24);
     customer_ids(customer, ids);
     assert_int_equal(ids[15], 24);
-    assert_false(customer_id_seen(customer, 0)); /* a hash like any other */
-    assert_true(customer_id_seen(customer, 0));
+    assert_false(customer_id_known(customer, 0));
+    customer_add_id(customer, 0); /* a hash like any other */
+    assert_true(customer_id_known(customer, 0));
     customer_free(&layout, customer);
 }
 
@@ -251,15 +253,15 @@ static void test_restored_ids_go_on_as_before(void **state)
         struct customer *copy = customer_new(&layout, SLICE("u42"), 1000);
         uint64_t ids[CUSTOMER_IDS_MAX], others[CUSTOMER_IDS_MAX];
         for (uint64_t id = 1; id <= count; id++)
-            customer_id_seen(customer, id);
+            customer_add_id(customer, id);
         customer_ids_restore(copy, ids, customer_ids(customer, ids));
         for (uint64_t id = 100; id < 120; id++) {
             uint32_t known = customer_ids(customer, ids);
             assert_int_equal(customer_ids(copy, others), known);
             if (known > 0)
                 assert_memory_equal(ids, others, known * sizeof(*ids));
-            assert_false(customer_id_seen(customer, id));
-            assert_false(customer_id_seen(copy, id));
+            customer_add_id(customer, id);
+            customer_add_id(copy, id);
         }
         customer_free(&layout, customer);
         customer_free(&layout, copy);
@@ -324,7 +326,7 @@ static void test_a_customer_of_the_shipped_machines_costs_160_bytes(void **state
                   customer_size(&shipped, customer));
     assert_true(customer_size(&shipped, customer) <= 160);
     for (uint64_t id = 0; id < 16; id++)
-        customer_id_seen(customer, id);
+        customer_add_id(customer, id);
     print_message("with 16 ids: %zu bytes\n", customer_size(&shipped, customer));
     assert_true(customer_size(&shipped, customer) <= 160 + 144);
     customer_free(&shipped, customer);
