@@ -160,11 +160,11 @@ static void take_record(struct worker *worker, struct partition *partition,
 
 static void prefetch_ahead(const struct partition *partition, size_t at)
 {
+    const struct layout *layout = rules_layout(partition->setting->rules);
     if (at + RECORD_AHEAD < partition->dirty_count)
-        customer_prefetch(partition->dirty[at + RECORD_AHEAD]);
+        customer_prefetch(layout, partition->dirty[at + RECORD_AHEAD]);
     if (at + OWNED_AHEAD < partition->dirty_count)
-        customer_prefetch_owned(rules_layout(partition->setting->rules),
-                                partition->dirty[at + OWNED_AHEAD]);
+        customer_prefetch_owned(layout, partition->dirty[at + OWNED_AHEAD]);
 }
 
 /*

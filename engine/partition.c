@@ -27,7 +27,7 @@ void partition_init(struct partition *partition, struct topic_partition id,
         .watermark_ms = PARTITION_NO_TIME,
         .cold_until_ms = INT64_MAX,
     };
-    timers_init(&partition->timers);
+    timers_init(&partition->timers, rules_layout(rules));
     partition->stats.states = calloc(rules_stats_state(rules, machines, 0) + 1, sizeof(int64_t));
     partition->stats.transitions =
         calloc(rules_stats_transition(rules, machines, 0, 0) + 1, sizeof(int64_t));

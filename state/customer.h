@@ -109,15 +109,16 @@ void customer_free(const struct layout *layout, struct customer *customer);
 void customer_restart(const struct layout *layout, struct customer *customer, int64_t now_ms);
 
 /*
- * Brings a record from memory that is looked at soon. The shipped machines' lies in three lines: clock and deadlines; machines
- * and slots; key.
+ * Brings a record from memory that is looked at soon. The shipped machines' lies in three lines or four: clock and deadlines;
+ * machines and slots; key.
  */
-static inline void customer_prefetch(const struct customer *customer)
+static inline void customer_prefetch(const struct layout *layout, const struct customer *customer)
 {
     const char *record = (const char *)customer;
     __builtin_prefetch(record, 1);
     __builtin_prefetch(record + 64, 1);
     __builtin_prefetch(record + 128, 1);
+    __builtin_prefetch(record + layout->key_at + 7, 1);
 }
 
 static inline void customer_prefetch_block(const void *block)

@@ -86,7 +86,7 @@ void table_prefetch_customer(const struct table *table, uint64_t hash)
     for (size_t i = hash & table->mask; table->slots[i].customer; i = (i + 1) & table->mask) {
         if (table->slots[i].hash != hash)
             continue;
-        customer_prefetch(table->slots[i].customer);
+        customer_prefetch(table->layout, table->slots[i].customer);
         return;
     }
 }

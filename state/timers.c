@@ -22,9 +22,9 @@ static uint64_t second_of(int64_t ms)
     return (uint64_t)(second < 0 ? 0 : second > SECOND_MAX ? SECOND_MAX : second);
 }
 
-void timers_init(struct timers *timers)
+void timers_init(struct timers *timers, const struct layout *layout)
 {
-    *timers = (struct timers){.free = NONE};
+    *timers = (struct timers){.layout = layout, .free = NONE};
 }
 
 void timers_fini(struct timers *timers)
@@ -32,7 +32,7 @@ void timers_fini(struct timers *timers)
     free(timers->entries);
     free(timers->levels);
     free(timers->heap);
-    timers_init(timers);
+    timers_init(timers, timers->layout);
 }
 
 static void empty_levels(struct timers *timers)
@@ -223,7 +223,7 @@ static void prefetch_slot(const struct timers *timers, uint32_t slot)
 {
     uint32_t number = slot < TIMERS_SLOTS ? timers->levels[0].first[slot] : NONE;
     for (unsigned left = 16; number != NONE && left > 0; left--) {
-        customer_prefetch(timers->entries[number].customer);
+        customer_prefetch(timers->layout, timers->entries[number].customer);
         number = timers->entries[number].next;
     }
 }
@@ -264,7 +264,7 @@ static void fill_heap(struct timers *timers, uint64_t end)
     for (uint32_t next; number != NONE; number = next) {
         next = timers->entries[number].next;
         heap_add(timers, number);
-        customer_prefetch_history(timers->entries[number].customer);
+        customer_prefetch_owned(timers->layout, timers->entries[number].customer);
     }
     set_second(timers, second + 1);
     prefetch_slot(timers, find_used(&timers->levels[0], slot_of(timers->second, 0)));

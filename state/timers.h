@@ -41,6 +41,7 @@ struct timers_level {
 };
 
 struct timers {
+    const struct layout *layout; /* borrowed */
     struct timers_entry *entries; /* owned; customer->timer_index is the number of one */
     uint32_t entry_count, entry_capacity;
     uint32_t free; /* the first entry that nobody has */
@@ -53,7 +54,8 @@ struct timers {
     uint32_t heap_count, heap_capacity;
 };
 
-void timers_init(struct timers *timers);
+/* The layout is that of its customers and outlives it. */
+void timers_init(struct timers *timers, const struct layout *layout);
 
 /* Customers that are still in it keep their timer_index: they are as good as freed. */
 void timers_fini(struct timers *timers);

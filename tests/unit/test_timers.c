@@ -23,7 +23,7 @@ static int open_timers(void **state)
     shipped_layout(&layout, machines);
     for (int i = 0; i < CUSTOMERS; i++)
         customers[i] = customer_new(&layout, SLICE("u"), 0);
-    timers_init(&timers);
+    timers_init(&timers, &layout);
     return 0;
 }
 
