@@ -28,8 +28,8 @@
 #include "core/log.h"
 #include "engine/engine.h"
 
-#define TOPIC   "bench.events"
-#define WAIT_MS 300000
+#define WAIT_MS  300000
+#define ADMIN_MS 30000
 
 struct settings {
     uint64_t events;
@@ -38,6 +38,7 @@ struct settings {
     int runs;
     bool json;
     const char *brokers, *redis;
+    const char *prefix; /* of the topics: each benchmark's own, PREFIX.events and so on */
     char folder[64];
     bool own_servers;
     pid_t redis_pid, kafka_pid;
@@ -84,6 +85,12 @@ static double cpu_of(pid_t pid)
     return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
 }
 
+static const char *topic_named(const struct settings *settings, const char *what, char name[64])
+{
+    snprintf(name, 64, "%s.%s", settings->prefix, what);
+    return name;
+}
+
 static void nap_ms(int ms)
 {
     struct timespec pause = {ms / 1000, (long)(ms % 1000) * 1000000};
@@ -122,8 +129,11 @@ static int read_bare(const struct settings *settings)
     uint64_t seen = 0;
     double began = 0, cpu = 0;
 
+    char topic[64];
+
     rd_kafka_poll_set_consumer(consumer);
-    rd_kafka_topic_partition_list_add(list, TOPIC, RD_KAFKA_PARTITION_UA);
+    rd_kafka_topic_partition_list_add(list, topic_named(settings, "events", topic),
+                                      RD_KAFKA_PARTITION_UA);
     rd_kafka_subscribe(consumer, list);
     rd_kafka_topic_partition_list_destroy(list);
     rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(consumer);
@@ -149,13 +159,14 @@ static void configuration(const struct settings *settings, char *text, size_t si
 {
     int written =
         snprintf(text, size,
-                 "kafka: { brokers: '%s', group: bench-%d, topics: [" TOPIC "] }\n"
+                 "kafka: { brokers: '%s', group: bench-%d, topics: [%s.events] }\n"
                  "redis: { url: '%s' }\n"
-                 "signals: { topics: { '*': bench.signals }, dead_letters: bench.dead-letters }\n"
+                 "signals: { topics: { '*': %s.signals }, dead_letters: %s.dead-letters }\n"
                  "watermark: { idle: 1h }\n"
                  "instance: bench-%d\n"
                  "workers: 1\n",
-                 settings->brokers, (int)getpid(), settings->redis, (int)getpid());
+                 settings->brokers, (int)getpid(), settings->prefix, settings->redis,
+                 settings->prefix, settings->prefix, (int)getpid());
     CHECK(written > 0 && (size_t)written < size);
 }
 
@@ -295,44 +306,7 @@ static void stop_servers(struct settings *settings)
 
 /* ---- the topic ---- */
 
-static bool create_topic(rd_kafka_t *producer, int32_t partitions)
-{
-    char reason[256];
-    rd_kafka_NewTopic_t *topic = rd_kafka_NewTopic_new(TOPIC, partitions, 1, reason, sizeof reason);
-    rd_kafka_NewTopic_set_config(topic, "retention.ms",
-                                 "-1"); /* the events' times are what they are */
-    rd_kafka_queue_t *queue = rd_kafka_queue_new(producer);
-    rd_kafka_CreateTopics(producer, &topic, 1, NULL, queue);
-    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, 30000);
-    bool created = event && rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR_NO_ERROR;
-    if (event)
-        rd_kafka_event_destroy(event);
-    rd_kafka_queue_destroy(queue);
-    rd_kafka_NewTopic_destroy(topic);
-    return created;
-}
-
-static void produce(rd_kafka_t *producer, const struct settings *settings)
-{
-    struct shop_options options = {.seed = 1, .customers = settings->customers};
-    struct shop *shop = shop_new(&options);
-    struct shop_event event;
-    for (uint64_t i = 0; i < settings->events; i++) {
-        shop_next(shop, &event);
-        while (rd_kafka_producev(
-                   producer, RD_KAFKA_V_TOPIC(TOPIC),
-                   RD_KAFKA_V_KEY(event.customer.data, event.customer.size),
-                   RD_KAFKA_V_VALUE((void *)(uintptr_t)event.message.data, event.message.size),
-                   RD_KAFKA_V_TIMESTAMP(event.time_ms), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-                   RD_KAFKA_V_END) == RD_KAFKA_RESP_ERR__QUEUE_FULL)
-            rd_kafka_poll(producer, 10);
-        if (i % 10000 == 0)
-            rd_kafka_poll(producer, 0);
-    }
-    shop_free(shop);
-}
-
-static bool fill_topic(const struct settings *settings)
+static rd_kafka_t *open_producer(const struct settings *settings)
 {
     static const char *const names[][2] = {
         {"compression.codec", "lz4"},
@@ -349,7 +323,90 @@ static bool fill_topic(const struct settings *settings)
               RD_KAFKA_CONF_OK);
     rd_kafka_t *producer = rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason, sizeof reason);
     CHECK(producer);
-    bool filled = create_topic(producer, settings->partitions);
+    return producer;
+}
+
+static bool has_created(rd_kafka_event_t *event)
+{
+    size_t count = 0;
+    if (!event) {
+        fprintf(stderr, "stagecoach-bench: the broker does not answer\n");
+        return false;
+    }
+    const rd_kafka_topic_result_t **topics =
+        rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &count);
+    if (count == 1 && rd_kafka_topic_result_error(topics[0]) == RD_KAFKA_RESP_ERR_NO_ERROR)
+        return true;
+    fprintf(stderr, "stagecoach-bench: the topic can't be created: %s\n",
+            count == 1 ? rd_kafka_err2str(rd_kafka_topic_result_error(topics[0]))
+                       : rd_kafka_event_error_string(event));
+    return false;
+}
+
+static bool create_topic(rd_kafka_t *producer, const struct settings *settings)
+{
+    char reason[256], name[64];
+    rd_kafka_NewTopic_t *topic = rd_kafka_NewTopic_new(
+        topic_named(settings, "events", name), settings->partitions, 1, reason, sizeof reason);
+    rd_kafka_NewTopic_set_config(topic, "retention.ms",
+                                 "-1"); /* the events' times are what they are */
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(producer);
+    rd_kafka_CreateTopics(producer, &topic, 1, NULL, queue);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, ADMIN_MS);
+    bool created = has_created(event);
+    if (event)
+        rd_kafka_event_destroy(event);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_NewTopic_destroy(topic);
+    return created;
+}
+
+/* On a broker that lives on. */
+static void delete_topics(const struct settings *settings)
+{
+    static const char *const names[] = {"events", "signals", "dead-letters"};
+    rd_kafka_DeleteTopic_t *topics[3];
+    char name[64];
+
+    rd_kafka_t *producer = open_producer(settings);
+    for (size_t i = 0; i < 3; i++)
+        topics[i] = rd_kafka_DeleteTopic_new(topic_named(settings, names[i], name));
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(producer);
+    rd_kafka_DeleteTopics(producer, topics, 3, NULL, queue);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, ADMIN_MS);
+    if (event)
+        rd_kafka_event_destroy(event);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_DeleteTopic_destroy_array(topics, 3);
+    rd_kafka_destroy(producer);
+}
+
+static void produce(rd_kafka_t *producer, const struct settings *settings)
+{
+    struct shop_options options = {.seed = 1, .customers = settings->customers};
+    struct shop *shop = shop_new(&options);
+    struct shop_event event;
+    char topic[64];
+    topic_named(settings, "events", topic);
+    for (uint64_t i = 0; i < settings->events; i++) {
+        shop_next(shop, &event);
+        while (rd_kafka_producev(
+                   producer, RD_KAFKA_V_TOPIC(topic),
+                   RD_KAFKA_V_KEY(event.customer.data, event.customer.size),
+                   RD_KAFKA_V_VALUE((void *)(uintptr_t)event.message.data, event.message.size),
+                   RD_KAFKA_V_TIMESTAMP(event.time_ms), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+                   RD_KAFKA_V_END) == RD_KAFKA_RESP_ERR__QUEUE_FULL)
+            rd_kafka_poll(producer, 10);
+        if (i % 10000 == 0)
+            rd_kafka_poll(producer, 0);
+    }
+    shop_free(shop);
+}
+
+static bool fill_topic(const struct settings *settings)
+{
+    rd_kafka_t *producer = open_producer(settings);
+    bool filled = create_topic(producer, settings);
     if (filled)
         produce(producer, settings);
     filled = rd_kafka_flush(producer, WAIT_MS) == RD_KAFKA_RESP_ERR_NO_ERROR && filled;
@@ -368,8 +425,8 @@ static bool run_child(const struct settings *settings, const char *mode, struct 
     CHECK(size > 0);
     self[size] = '\0';
     snprintf(command, sizeof command,
-             "'%s' kafka --child %s --brokers '%s' --redis '%s' --events %" PRIu64, self, mode,
-             settings->brokers, settings->redis, settings->events);
+             "'%s' kafka --child %s --topics '%s' --brokers '%s' --redis '%s' --events %" PRIu64,
+             self, mode, settings->prefix, settings->brokers, settings->redis, settings->events);
     if (!run_shell(command, line, sizeof line) ||
         sscanf(line, "%lf %lf", &measured->cpu_s, &measured->wall_s) != 2)
         return false;
@@ -451,13 +508,10 @@ static int measure(struct settings *settings)
 {
     struct measured bare[64], engine[64];
 
-    fprintf(stderr, "filling %s: %" PRIu64 " events over %d partitions\n", TOPIC, settings->events,
-            (int)settings->partitions);
-    if (!fill_topic(settings)) {
-        fprintf(stderr,
-                "stagecoach-bench: the topic " TOPIC " can't be filled (is it there already?)\n");
+    fprintf(stderr, "filling %s.events: %" PRIu64 " events over %d partitions\n", settings->prefix,
+            settings->events, (int)settings->partitions);
+    if (!fill_topic(settings))
         return 1;
-    }
     for (int i = 0; i < settings->runs; i++) {
         if (!run_child(settings, "bare", &bare[i]) || !run_child(settings, "run", &engine[i])) {
             fprintf(stderr, "stagecoach-bench: a run failed\n");
@@ -492,11 +546,16 @@ int bench_kafka(int argc, char **argv)
         {"brokers", required_argument, NULL, 'b'},
         {"redis", required_argument, NULL, 'R'},
         {"child", required_argument, NULL, 'C'},
+        {"topics", required_argument, NULL, 'T'},
         {"help", no_argument, NULL, 'h'},
         {0},
     };
     const char *child = NULL;
+    char prefix[32];
     int option;
+
+    snprintf(prefix, sizeof prefix, "bench-%d", (int)getpid());
+    settings.prefix = prefix;
 
     while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
         switch (option) {
@@ -524,6 +583,9 @@ int bench_kafka(int argc, char **argv)
         case 'C':
             child = optarg;
             break;
+        case 'T':
+            settings.prefix = optarg;
+            break;
         case 'h':
             return usage(stdout, 0);
         default:
@@ -536,6 +598,8 @@ int bench_kafka(int argc, char **argv)
     if (child)
         return strcmp(child, "bare") == 0 ? read_bare(&settings) : read_engine(&settings);
     int rc = start_servers(&settings) ? measure(&settings) : 1;
+    if (settings.brokers && !settings.own_servers)
+        delete_topics(&settings);
     stop_servers(&settings);
     return rc;
 }
