@@ -41,7 +41,7 @@ struct timers_level {
 };
 
 struct timers {
-    const struct layout *layout; /* borrowed */
+    const struct layout *layout;  /* borrowed */
     struct timers_entry *entries; /* owned; customer->timer_index is the number of one */
     uint32_t entry_count, entry_capacity;
     uint32_t free; /* the first entry that nobody has */
