@@ -11,6 +11,7 @@
 #include "core/buf.h"
 #include "core/check.h"
 #include "core/utf8.h"
+#include "core/yaml_place.h"
 #include "core/yaml_syntax.h"
 
 struct yaml_file {
@@ -37,6 +38,8 @@ struct builder {
     yaml_document_t *document;
     struct seen *seen; /* by number, from 1 */
     struct diag *diag;
+    struct slice text; /* of the file, as libyaml reads it */
+    size_t index, pos; /* a character of it, and its byte: the latest that was asked for */
 };
 
 static const struct seen *build(struct builder *builder, int number);
@@ -50,15 +53,15 @@ static const char *copy_text(struct arena *arena, const char *text, size_t size)
     return copy;
 }
 
-/* Whether the text stands in one line, byte for byte, between its marks (and its quotes). */
-static bool is_verbatim(const yaml_node_t *raw, struct slice text, bool quoted)
+/* The text from a mark on. Marks count characters, and come in the order of the file. */
+static struct slice rest_at(struct builder *builder, size_t index)
 {
-    yaml_scalar_style_t style = raw->data.scalar.style;
-    if (style == YAML_LITERAL_SCALAR_STYLE || style == YAML_FOLDED_SCALAR_STYLE)
-        return false;
-    size_t columns = utf8_count(text) + (quoted ? 2 : 0);
-    return raw->start_mark.line == raw->end_mark.line &&
-           raw->start_mark.column + columns == raw->end_mark.column;
+    if (index < builder->index)
+        builder->index = builder->pos = 0;
+    struct slice text = builder->text;
+    for (; builder->index < index && builder->pos < text.size; builder->index++)
+        utf8_next(text, &builder->pos);
+    return (struct slice){text.data + builder->pos, text.size - builder->pos};
 }
 
 static void build_scalar(struct builder *builder, const yaml_node_t *raw, struct yaml_node *node)
@@ -68,7 +71,7 @@ static void build_scalar(struct builder *builder, const yaml_node_t *raw, struct
     node->quoted = raw->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
     node->text = (struct slice){
         copy_text(&builder->file->arena, (const char *)raw->data.scalar.value, size), size};
-    node->verbatim = is_verbatim(raw, node->text, node->quoted);
+    node->rest = rest_at(builder, raw->start_mark.index);
 }
 
 /* Takes a child's size and depth into the parent's; both stop far above their limits. */
@@ -245,14 +248,15 @@ static const struct seen *build(struct builder *builder, int number)
     return seen;
 }
 
-static bool build_tree(struct yaml_file *file, yaml_document_t *document, struct diag *diag)
+static bool build_tree(struct yaml_file *file, yaml_document_t *document, struct slice text,
+                       struct diag *diag)
 {
     size_t count = (size_t)(document->nodes.top - document->nodes.start);
     if (count == 0) {
         diag_error(diag, (struct diag_pos){file->name, 1, 1}, "the file is empty");
         return false;
     }
-    struct builder builder = {.file = file, .document = document, .diag = diag};
+    struct builder builder = {.file = file, .document = document, .diag = diag, .text = text};
     builder.seen = calloc(count + 1, sizeof(*builder.seen));
     CHECK(builder.seen != NULL);
     const struct seen *root = build(&builder, 1);
@@ -271,7 +275,7 @@ static bool load_tree(struct yaml_file *file, struct slice text, struct diag *di
     yaml_parser_set_input_string(&parser, (const unsigned char *)text.data, text.size);
     bool good = yaml_parser_load(&parser, &document);
     if (good) {
-        good = build_tree(file, &document, diag);
+        good = build_tree(file, &document, text, diag);
         yaml_document_delete(&document);
     } else {
         yaml_syntax_report(&parser, file->name, text, diag);
@@ -391,13 +395,7 @@ const struct yaml_node *yaml_get(const struct yaml_node *mapping, const char *ke
 
 struct diag_pos yaml_pos_in(const struct yaml_node *scalar, size_t offset)
 {
-    struct diag_pos at = scalar->at;
-    if (!scalar->verbatim)
-        return at;
-    struct slice before = {scalar->text.data,
-                           offset < scalar->text.size ? offset : scalar->text.size};
-    at.column += (int)utf8_count(before) + (scalar->quoted ? 1 : 0);
-    return at;
+    return yaml_place(scalar->rest, scalar->at, scalar->text, offset);
 }
 
 bool yaml_is_null(const struct yaml_node *node)

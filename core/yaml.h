@@ -23,10 +23,10 @@ enum yaml_kind { YAML_SCALAR, YAML_SEQUENCE, YAML_MAPPING };
 struct yaml_node {
     enum yaml_kind kind;
     struct diag_pos at;
-    bool quoted;       /* scalar: '…' or "…" or a block */
-    bool verbatim;     /* scalar: stands in its line byte for byte; for yaml_pos_in() */
-    struct slice text; /* scalar; NUL-terminated behind the slice */
-    size_t count;      /* elements, or pairs */
+    bool quoted;                          /* scalar: '…' or "…" or a block */
+    struct slice text;                    /* scalar; NUL-terminated behind the slice */
+    struct slice rest;                    /* scalar: the file from `at` on; for yaml_pos_in() */
+    size_t count;                         /* elements, or pairs */
     const struct yaml_node *const *items; /* sequence: elements; mapping: values */
     const struct yaml_node *const *keys;  /* mapping: keys, always scalars */
 };
@@ -58,8 +58,9 @@ static inline void yaml_free(struct yaml_file *file)
 const struct yaml_node *yaml_get(const struct yaml_node *mapping, const char *key);
 
 /*
- * The position of byte `offset` of a plain or quoted single-line scalar, for errors inside
- * expressions; of a block or escaped scalar the scalar's own start.
+ * The position of byte `offset` of a scalar, for errors inside expressions: where that character
+ * stands, whatever the style. At its end, and of a blank: behind the last character before it that
+ * is none.
  */
 struct diag_pos yaml_pos_in(const struct yaml_node *scalar, size_t offset);
 

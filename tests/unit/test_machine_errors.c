@@ -290,6 +290,25 @@ static const struct wrong mistakes[] = {
      ""},
     {"machine: m\ncontext: { x: { type: string, max: 70000 } }\ninitial: a\nstates: { a: {} }\n",
      "2:36: 'max' must be a whole number from 1 to 65535\n"},
+    /* The place of an expression's mistake is its own, in whatever style and line it stands. */
+    {TOP("data: { x: '''ก'' + context.zz' }"),
+     "3:29: there is no variable 'zz': variables are declared under 'context'\n"},
+    {TOP("data: { x: \"\\\"\\u0e01\\\" + context.zz\" }"),
+     "3:34: there is no variable 'zz': variables are declared under 'context'\n"},
+    {TOP("data:\n  x: >-\n    'ตะกร้า' ==\n    context.zz"),
+     "6:13: there is no variable 'zz': variables are declared under 'context'\n"},
+    {TOP("data:\n  x: |\n    [1].map(y,\n\n      y + context.zz)"),
+     "7:19: there is no variable 'zz': variables are declared under 'context'\n"},
+    {TOP("data:\n  x: event.name ==\n    string(context.zz)"),
+     "5:20: there is no variable 'zz': variables are declared under 'context'\n"},
+    {TOP("data:\r\n  x: |\r\n    1 +\r\n    context.zz"),
+     "6:13: there is no variable 'zz': variables are declared under 'context'\n"},
+    {TOP("data:\n  x: >\n    1 +\n    2 +\n\n# more"),
+     "6:8: the expression ends here, but a value is missing\n"},
+    {TOP("data:\n  x: &total\n    total(\n      context.set)"),
+     "6:7: total() takes a variable of type line_items\n"},
+    {STATE("\n    on:\n      look:\n        guard: >-\n          context.n"),
+     "9:11: must be bool, is int\n"},
 };
 /* clang-format on */
 

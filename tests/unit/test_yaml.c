@@ -119,31 +119,81 @@ static void test_an_alias_is_the_same_node(void **state)
 }
 
 /*
- * The place in an expression is what a person looks at: it must be exact where the text stands as
- * it is.
+ * The place in an expression is what a person looks at: it must be exact in all styles. The place of the X is asked for.
  */
 static void test_a_place_inside_of_a_scalar(void **state)
 {
     (void)state;
+    static const struct {
+        const char *text;
+        int line, column;
+    } rows[] = {
+        {"k: a + X\n", 1, 8},
+        {"k: X", 1, 4},
+        {"ตะกร้า: ก + X\n", 1, 13},
+        {"k: &x a + X\n", 1, 11},
+        {"k: &x # why\n  # and so\n  a + X\n", 3, 7},
+        {"k: 'a + X'\n", 1, 9},
+        {"k: \"é + X\"\n", 1, 9},
+        {"k: 'it''s '' X'\n", 1, 14},
+        {"k: 'it''s\n\n   '' X'\n", 3, 7},
+        {"k: \"\\t\\\"\\x20ก\\u0e01\\U00000e01\\\\ X\"\n", 1, 33},
+        {"k: \"\\N\\L\\P\\_\\0\\e\\/ \\\n   \\  \\n X\"\n", 2, 10},
+        {"k: \"a\\\n  b\n\n  \\\n  X\"\n", 5, 3},
+        {"k: a +\n  b +\n\n    ก X\n", 4, 7},
+        {"k:\n  a +\n  X\n", 3, 3},
+        {"k: >-\n  a +\n  b X\n", 3, 5},
+        {"k: |\n  a + ' \\ \" ''\n    ก X\n", 3, 7},
+        {"k: |2+ # |\n\n     a\n  # X\n", 4, 5},
+        {"k: &x |\n  a\n  X", 3, 3},
+        {"k: &x\n  >\n  a\n\n  X\n", 5, 3},
+        {"k: >\r\n  a +\r\n\r\n  b X\r\nl: 1\r\n", 4, 5},
+        {"k: a +\r\n  X\r\n", 2, 3},
+        {"k: \"a\\\r\n  X\"\r\n", 2, 3},
+        {"k: |\n  a \t b\t\n  \tX\n", 3, 4},
+        {"k: a\xE2\x80\xA8  X\n", 2, 3}, /* a line separator ends a line, too */
+        {"\xEF\xBB\xBFk: a\n  X\n", 2, 3},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct yaml_node *root = parse(rows[i].text);
+        assert_non_null(root);
+        const struct yaml_node *value = root->items[0];
+        const char *found = memchr(value->text.data, 'X', value->text.size);
+        assert_non_null(found);
+        assert_at(yaml_pos_in(value, (size_t)(found - value->text.data)), rows[i].line,
+                  rows[i].column);
+    }
+}
+
+/* What is missing is missing behind what is there. */
+static void test_a_place_at_the_end_of_a_scalar(void **state)
+{
+    (void)state;
     const struct yaml_node *root = parse("plain: a + b\n"
-                                         "single: 'a + b'\n"
-                                         "double: \"é + b\"\n"
-                                         "escaped: \"\\t + b\"\n"
-                                         "doubled: 'it''s'\n"
-                                         "folded: >\n"
-                                         "  a + b\n"
-                                         "two: a +\n"
-                                         "  b\n"
-                                         "anchored: &x a + b\n");
-    assert_at(yaml_pos_in(yaml_get(root, "plain"), 4), 1, 12);
+                                         "blank: 'a +  '\n"
+                                         "empty: ''\n"
+                                         "nothing:\n"
+                                         "literal: |\n"
+                                         "  ก +\n"
+                                         "\n"
+                                         "  # no comment\n"
+                                         "# a comment\n"
+                                         "folded: >2-\n"
+                                         "    a +\n"
+                                         "double: \"a\\x2b\"\n"
+                                         "anchored: &x a +\n"
+                                         "  b\n");
+    assert_int_equal(root->count, 8);
+    assert_at(yaml_pos_in(yaml_get(root, "plain"), 5), 1, 13);
     assert_at(yaml_pos_in(yaml_get(root, "plain"), 99), 1, 13);
-    assert_at(yaml_pos_in(yaml_get(root, "single"), 4), 2, 14);
-    assert_at(yaml_pos_in(yaml_get(root, "double"), 5), 3, 14);
-    assert_at(yaml_pos_in(yaml_get(root, "escaped"), 4), 4, 10);
-    assert_at(yaml_pos_in(yaml_get(root, "doubled"), 4), 5, 10);
-    assert_at(yaml_pos_in(yaml_get(root, "folded"), 4), 6, 9);
-    assert_at(yaml_pos_in(yaml_get(root, "two"), 4), 8, 6);
-    assert_at(yaml_pos_in(yaml_get(root, "anchored"), 4), 10, 11);
+    assert_at(yaml_pos_in(yaml_get(root, "plain"), 3), 1, 11); /* a blank */
+    assert_at(yaml_pos_in(yaml_get(root, "blank"), 5), 2, 12);
+    assert_at(yaml_pos_in(yaml_get(root, "empty"), 0), 3, 9);
+    assert_at(yaml_pos_in(yaml_get(root, "nothing"), 0), 4, 9);
+    assert_at(yaml_pos_in(yaml_get(root, "literal"), 99), 8, 15);
+    assert_at(yaml_pos_in(yaml_get(root, "folded"), 99), 11, 8);
+    assert_at(yaml_pos_in(yaml_get(root, "double"), 99), 12, 15);
+    assert_at(yaml_pos_in(yaml_get(root, "anchored"), 99), 14, 4);
 }
 
 static void test_refused_pairs_are_reported_all_at_once_and_left_out(void **state)
@@ -327,6 +377,7 @@ int main(void)
         WITH_DIAG(test_plain_scalars_follow_the_json_schema),
         WITH_DIAG(test_an_alias_is_the_same_node),
         WITH_DIAG(test_a_place_inside_of_a_scalar),
+        WITH_DIAG(test_a_place_at_the_end_of_a_scalar),
         WITH_DIAG(test_refused_pairs_are_reported_all_at_once_and_left_out),
         WITH_DIAG(test_a_quoted_exclamation_mark_is_no_tag),
         WITH_DIAG(test_mistakes_are_said_in_words_with_their_place),
