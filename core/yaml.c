@@ -11,6 +11,7 @@
 #include "core/buf.h"
 #include "core/check.h"
 #include "core/utf8.h"
+#include "core/yaml_cut.h"
 #include "core/yaml_place.h"
 #include "core/yaml_syntax.h"
 
@@ -27,7 +28,7 @@ enum visit { VISIT_NONE = 0, VISIT_OPEN, VISIT_DONE };
 
 /* What is known of a node of the document, by its number. */
 struct seen {
-    const struct yaml_node *node;
+    struct yaml_node *node;
     uint64_t size;  /* nodes below it and itself, aliases followed */
     uint16_t depth; /* levels, aliases followed */
     uint8_t visit;  /* enum visit: open while its children are looked at */
@@ -64,6 +65,20 @@ static struct slice rest_at(struct builder *builder, size_t index)
     return (struct slice){text.data + builder->pos, text.size - builder->pos};
 }
 
+/* Whether a comment stands right behind a text that can't be over. */
+static bool is_commented(struct builder *builder, const yaml_node_t *raw, struct slice text)
+{
+    struct yaml_cut cut = {0};
+    yaml_cut_read(&cut, text);
+    if (!yaml_cut_is_open(&cut))
+        return false;
+    struct slice behind = rest_at(builder, raw->end_mark.index);
+    size_t blanks = 0;
+    while (blanks < behind.size && (behind.data[blanks] == ' ' || behind.data[blanks] == '\t'))
+        blanks++;
+    return blanks > 0 && blanks < behind.size && behind.data[blanks] == '#';
+}
+
 static void build_scalar(struct builder *builder, const yaml_node_t *raw, struct yaml_node *node)
 {
     size_t size = raw->data.scalar.length;
@@ -72,6 +87,7 @@ static void build_scalar(struct builder *builder, const yaml_node_t *raw, struct
     node->text = (struct slice){
         copy_text(&builder->file->arena, (const char *)raw->data.scalar.value, size), size};
     node->rest = rest_at(builder, raw->start_mark.index);
+    node->is_commented = !node->quoted && is_commented(builder, raw, node->text);
 }
 
 /* Takes a child's size and depth into the parent's; both stop far above their limits. */
@@ -170,6 +186,40 @@ static void drop_duplicates(struct builder *builder, struct yaml_node *node,
     free(first_of);
 }
 
+/* The latest pair of a mapping within { }: what of its value is open, and where that ends. */
+struct latest {
+    struct yaml_node *value;
+    struct diag_pos end;
+    struct yaml_cut cut;
+};
+
+/* Whether a comma has cut the latest value in two, so that the pair is no pair; reported once a value. */
+static bool is_cut_off(struct builder *builder, struct latest *latest, const struct yaml_node *key,
+                       const struct yaml_node *value)
+{
+    if (!latest->value || !yaml_cut_goes_on(&latest->cut, key, value))
+        return false;
+    if (!latest->value->is_cut)
+        diag_error(builder->diag, latest->end,
+                   "within { } this comma ends the text: put the whole expression in quotes");
+    latest->value->is_cut = true;
+    return true;
+}
+
+static void keep_latest(struct builder *builder, const yaml_node_t *mapping, int number,
+                        struct latest *latest)
+{
+    const yaml_node_t *raw = yaml_document_get_node(builder->document, number);
+    struct yaml_node *value = builder->seen[number].node;
+    *latest = (struct latest){0};
+    if (mapping->data.mapping.style != YAML_FLOW_MAPPING_STYLE || value->kind != YAML_SCALAR ||
+        value->quoted)
+        return;
+    latest->value = value;
+    latest->end = yaml_syntax_pos(builder->file->name, &raw->end_mark);
+    yaml_cut_read(&latest->cut, value->text);
+}
+
 static bool build_mapping(struct builder *builder, const yaml_node_t *raw, struct yaml_node *node,
                           struct seen *seen)
 {
@@ -180,6 +230,7 @@ static bool build_mapping(struct builder *builder, const yaml_node_t *raw, struc
     node->kind = YAML_MAPPING;
     node->keys = keys;
     node->items = values;
+    struct latest latest = {0};
     for (size_t i = 0; i < count; i++) {
         const struct seen *key = build(builder, start[i].key);
         const struct seen *value = key ? build(builder, start[i].value) : NULL;
@@ -187,6 +238,9 @@ static bool build_mapping(struct builder *builder, const yaml_node_t *raw, struc
             return false;
         add_child(seen, key);
         add_child(seen, value);
+        if (is_cut_off(builder, &latest, key->node, value->node))
+            continue;
+        keep_latest(builder, raw, start[i].value, &latest);
         if (!key_is_fit(builder, key->node))
             continue;
         keys[node->count] = key->node;

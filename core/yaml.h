@@ -2,9 +2,9 @@
  * core/yaml.h - a YAML file as a tree with positions, by libyaml's document API.
  *
  * Anchors and aliases are allowed (an alias is the same node). Reported as errors with their
- * place: what libyaml refuses, a duplicate key, a merge key `<<`, a tag, a second document, a
- * cyclic alias, more than YAML_NODES_MAX nodes after aliases are followed, a file larger than
- * YAML_SIZE_MAX bytes.
+ * place: what libyaml refuses, a duplicate key, a merge key `<<`, a tag, an unquoted text with
+ * brackets that a comma within { } cuts in two, a second document, a cyclic alias, more than
+ * YAML_NODES_MAX nodes after aliases are followed, a file larger than YAML_SIZE_MAX bytes.
  */
 #ifndef CORE_YAML_H
 #define CORE_YAML_H
@@ -23,10 +23,12 @@ enum yaml_kind { YAML_SCALAR, YAML_SEQUENCE, YAML_MAPPING };
 struct yaml_node {
     enum yaml_kind kind;
     struct diag_pos at;
-    bool quoted;                          /* scalar: '…' or "…" or a block */
-    struct slice text;                    /* scalar; NUL-terminated behind the slice */
-    struct slice rest;                    /* scalar: the file from `at` on; for yaml_pos_in() */
-    size_t count;                         /* elements, or pairs */
+    bool quoted;       /* scalar: '…' or "…" or a block */
+    struct slice text; /* scalar; NUL-terminated behind the slice */
+    struct slice rest; /* scalar: the file from `at` on; for yaml_pos_in() */
+    bool is_cut;       /* scalar: a comma within { } ended it too early, which has been reported */
+    bool is_commented; /* scalar: ' #' ended it, with a bracket or quote still open */
+    size_t count;      /* elements, or pairs */
     const struct yaml_node *const *items; /* sequence: elements; mapping: values */
     const struct yaml_node *const *keys;  /* mapping: keys, always scalars */
 };

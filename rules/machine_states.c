@@ -174,6 +174,17 @@ static bool is_observed(const struct observation *observations, uint32_t count, 
     return false;
 }
 
+static struct actions read_observed(struct loader *loader, const struct yaml_node *node)
+{
+    if (node->kind == YAML_SCALAR && node->text.size == 0) {
+        diag_error(loader->diag, node->at,
+                   "actions are missing here: write a mapping such as { clear: items }; within { } "
+                   "several names are quoted: 'a, b'");
+        return (struct actions){0};
+    }
+    return load_actions(loader, node);
+}
+
 static void read_observe(struct loader *loader, const struct yaml_node *node)
 {
     struct machine *machine = loader->machine;
@@ -183,7 +194,7 @@ static void read_observe(struct loader *loader, const struct yaml_node *node)
         arena_calloc(&loader->rules->arena, count_names(node) + 1, sizeof(*list));
     uint32_t count = 0;
     for (size_t i = 0; i < node->count; i++) {
-        struct actions actions = load_actions(loader, node->items[i]);
+        struct actions actions = read_observed(loader, node->items[i]);
         struct load_names names = {node->keys[i], 0};
         struct slice name;
         struct diag_pos at;

@@ -168,6 +168,19 @@ static void keep_program(struct rules *rules, struct cel_program *program)
 
 #define PROBLEMS_MAX 16
 
+static void report_problems(struct loader *loader, const struct yaml_node *node,
+                            const struct cel_problem *problems, uint32_t count)
+{
+    if (node->is_commented) {
+        diag_error(loader->diag, yaml_pos_in(node, node->text.size),
+                   "the expression ends here, since ' #' begins a comment: put the whole "
+                   "expression in quotes");
+        return;
+    }
+    for (uint32_t i = 0; i < count && i < PROBLEMS_MAX; i++)
+        diag_error(loader->diag, yaml_pos_in(node, problems[i].offset), "%s", problems[i].message);
+}
+
 struct expression load_expression(struct loader *loader, const struct yaml_node *node,
                                   const char *what, enum cel_type expect)
 {
@@ -177,6 +190,9 @@ struct expression load_expression(struct loader *loader, const struct yaml_node 
                    load_kind(node));
         return none;
     }
+    none.text = node->text; /* there is one, though it is wrong */
+    if (node->is_cut)
+        return none; /* that has been reported */
     size_t blanks = strspn(node->text.data, " \t\r\n");
     if (blanks == node->text.size) {
         if (!loader->machine->has_yaml_errors ||
@@ -189,10 +205,10 @@ struct expression load_expression(struct loader *loader, const struct yaml_node 
     uint32_t problem_count = 0;
     struct cel_program *program =
         cel_compile(node->text, &loader->host, expect, problems, PROBLEMS_MAX, &problem_count);
-    for (uint32_t i = 0; i < problem_count && i < PROBLEMS_MAX; i++)
-        diag_error(loader->diag, yaml_pos_in(node, problems[i].offset), "%s", problems[i].message);
-    if (!program)
+    if (!program) {
+        report_problems(loader, node, problems, problem_count);
         return none;
+    }
     keep_program(loader->rules, program);
     /* Not for product_ids(event) and new_order(event): the decoder checks all text of a map that is wanted whole. */
     if (cel_program_loads(program, SLOT_NUMBER(SLOT_EVENT, 0)))

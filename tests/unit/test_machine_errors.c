@@ -122,7 +122,7 @@ static const struct wrong mistakes[] = {
     {TOP("observe: { product_added: { add_item: item } }"),
      "3:39: there is no variable 'item': did you mean 'items'?\n"},
     {TOP("observe: { product_added: }"),
-     "3:27: actions are a mapping such as { clear: items }, or a list of these, not nothing\n"},
+     "3:27: actions are missing here: write a mapping such as { clear: items }; within { } several names are quoted: 'a, b'\n"},
     {TOP("observe: { '*': { clear: n } }"),
      "3:13: '*' is for 'on': 'observe' names its events\n"},
     {TOP("observe: { 'look, look': { clear: n } }"),
@@ -246,7 +246,7 @@ static const struct wrong mistakes[] = {
      "3:11: 'a b' is no name for a state: a letter, then letters, digits, _ or -\n"
      "3:11: warning: the state 'a b' can't be reached: no transition has it as its target\n"},
     {TOP("observe: { look, go: { clear: n } }"),
-     "3:16: actions are a mapping such as { clear: items }, or a list of these, not nothing\n"},
+     "3:16: actions are missing here: write a mapping such as { clear: items }; within { } several names are quoted: 'a, b'\n"},
     {TOP("on: { look, go: b }"),
      "3:11: this transition is empty: name a state, or write {} for 'do nothing'; within { } several names are quoted: 'a, b'\n"},
     {TOP("emit_transitions: \ndata: { time_in_state: '1' }"),
@@ -309,6 +309,33 @@ static const struct wrong mistakes[] = {
      "6:7: total() takes a variable of type line_items\n"},
     {STATE("\n    on:\n      look:\n        guard: >-\n          context.n"),
      "9:11: must be bool, is int\n"},
+    /* A comma within { }, ' #' and ': ' end an expression that is not quoted. */
+    {STATE("{ on: { look: { guard: get(event.properties.value, 0.0) >= 5000, target: b } } }"),
+     "5:55: within { } this comma ends the text: put the whole expression in quotes\n"},
+    {STATE("{ on: { look: [ { guard: get(event.properties.x, 0) > get(event.properties.y, 0), target: b }, { target: a } ] } }"),
+     "5:53: within { } this comma ends the text: put the whole expression in quotes\n"},
+    {TOP("data: { x: get(event.properties.x, 0), y: get(event.properties.y, 0), z: context.n }"),
+     "3:34: within { } this comma ends the text: put the whole expression in quotes\n"
+     "3:65: within { } this comma ends the text: put the whole expression in quotes\n"},
+    {TOP("data: { x: get(event.properties.x, true) ? get(event.properties.y, 1) : null, y: context.zz }"),
+     "3:34: within { } this comma ends the text: put the whole expression in quotes\n"
+     "3:90: there is no variable 'zz': variables are declared under 'context'\n"},
+    {TOP("observe: { look: { assign: { n: get(event.properties.x, 0), s: context.s } } }"),
+     "3:55: within { } this comma ends the text: put the whole expression in quotes\n"},
+    {TOP("data: { x: event.name == \"a, b\", y: '1' }"),
+     "3:28: within { } this comma ends the text: put the whole expression in quotes\n"},
+    {TOP("data: { x: size(context.s, y: '1' }"),
+     "3:26: the expression ends here, but a comma or a closing bracket is missing\n"},
+    {TOP("data:\n  x: event.name == \"no #1\""),
+     "4:23: the expression ends here, since ' #' begins a comment: put the whole expression in quotes\n"},
+    {TOP("data:\n  x: size(context.s # how long\n  y: 1 + # more\n  z: 1 # one\n  u: context.zz # (\n"),
+     "4:20: the expression ends here, since ' #' begins a comment: put the whole expression in quotes\n"
+     "5:9: the expression ends here, but a value is missing\n"
+     "7:14: there is no variable 'zz': variables are declared under 'context'\n"},
+    {TOP("data: { x: context.n > 0 ? 1 : 0 }"),
+     "3:30: expected ',' or '}'; quote a text that contains ': ', ' #', brackets or a comma\n"},
+    {TOP("data:\n  x: context.n > 0 ? 1 : 0"),
+     "4:24: ':' can't stand here; quote a text that contains ': ', or start a new line\n"},
 };
 /* clang-format on */
 
