@@ -131,12 +131,28 @@ static void print_entry(const struct diag_entry *entry, FILE *out)
     fprintf(out, "%s%s\n", entry->is_warning ? "warning: " : "", entry->message);
 }
 
+/* Whether one before it, of those in order, says the same of the same place. */
+static bool is_said(const struct diag *diag, size_t index)
+{
+    const struct diag_entry *entry = &diag->entries[index];
+    for (size_t i = index; i > 0; i--) {
+        const struct diag_entry *before = &diag->entries[i - 1];
+        if (before->file_rank != entry->file_rank || before->line != entry->line ||
+            before->column != entry->column)
+            return false;
+        if (before->is_warning == entry->is_warning && strcmp(before->message, entry->message) == 0)
+            return true;
+    }
+    return false;
+}
+
 void diag_print(struct diag *diag, FILE *out)
 {
     if (diag->count > 0)
         qsort(diag->entries, diag->count, sizeof(*diag->entries), compare_entries);
     for (size_t i = 0; i < diag->count; i++)
-        print_entry(&diag->entries[i], out);
+        if (!is_said(diag, i))
+            print_entry(&diag->entries[i], out);
 }
 
 /* ---- the nearest name ---- */

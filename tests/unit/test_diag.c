@@ -57,6 +57,24 @@ static void test_prints_in_the_order_of_file_line_and_column(void **state)
                    "a.yaml:1:1: second file\n");
 }
 
+/* A block that several aliases name is read as often; nobody has to read of it as often. */
+static void test_the_same_of_the_same_place_is_said_once(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        diag_error(&diag, (struct diag_pos){"a.yaml", 2, 9}, "one");
+        diag_error(&diag, (struct diag_pos){"a.yaml", 2, 9}, "other");
+        diag_warning(&diag, (struct diag_pos){"a.yaml", 2, 9}, "one");
+        diag_error(&diag, (struct diag_pos){"a.yaml", 2, 8}, "one");
+        diag_error(&diag, (struct diag_pos){"b.yaml", 2, 9}, "one");
+    }
+    assert_printed("a.yaml:2:8: one\n"
+                   "a.yaml:2:9: one\n"
+                   "a.yaml:2:9: other\n"
+                   "a.yaml:2:9: warning: one\n"
+                   "b.yaml:2:9: one\n");
+}
+
 /* So that a message can outlive the tree that it is about. */
 static void test_file_names_are_copied(void **state)
 {
@@ -131,6 +149,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_DIAG(test_prints_in_the_order_of_file_line_and_column),
+        WITH_DIAG(test_the_same_of_the_same_place_is_said_once),
         WITH_DIAG(test_file_names_are_copied),
         WITH_DIAG(test_no_file_no_place),
         WITH_DIAG(test_many_are_kept),

@@ -336,6 +336,9 @@ static const struct wrong mistakes[] = {
      "3:30: expected ',' or '}'; quote a text that contains ': ', ' #', brackets or a comma\n"},
     {TOP("data:\n  x: context.n > 0 ? 1 : 0"),
      "4:24: ':' can't stand here; quote a text that contains ': ', or start a new line\n"},
+    /* Read twice, said once. */
+    {TOP("on: { look: &t { guard: context.zz > 0, target: b }, seen: *t }"),
+     "3:33: there is no variable 'zz': variables are declared under 'context'\n"},
 };
 /* clang-format on */
 
