@@ -58,6 +58,21 @@ static bool is_type_character(char c)
            c == '.' || c == '-';
 }
 
+static bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* `emit_transitions: true`, `emit: null`, `emit: '.'`: meant otherwise, and nobody could choose a topic for it. */
+static bool is_no_name(const struct yaml_node *node)
+{
+    bool is_true;
+    size_t letters = 0;
+    for (size_t i = 0; i < node->text.size; i++)
+        letters += is_letter(node->text.data[i]);
+    return letters == 0 || yaml_is_null(node) || yaml_bool(node, &is_true);
+}
+
 static bool read_type(struct loader *loader, const struct yaml_node *node, struct slice *type)
 {
     if (node->kind != YAML_SCALAR || node->text.size == 0) {
@@ -80,6 +95,12 @@ static bool read_type(struct loader *loader, const struct yaml_node *node, struc
                        node->text.data);
             return false;
         }
+    if (is_no_name(node)) {
+        diag_error(loader->diag, node->at,
+                   "the type of a signal is a name such as cart.abandoned, not '%s'",
+                   node->text.data);
+        return false;
+    }
     *type = machine_signal_type(loader->rules, node->text);
     return true;
 }

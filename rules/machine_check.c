@@ -44,6 +44,37 @@ static void reach_from(struct reach *reach, const struct state *state)
     reach_targets(reach, state->always);
 }
 
+static bool has_target(struct transitions transitions, uint32_t state)
+{
+    for (uint32_t i = 0; i < transitions.count; i++)
+        if (transitions.items[i].has_target && transitions.items[i].target == state)
+            return true;
+    return false;
+}
+
+static bool leads_to(const struct state *from, uint32_t state)
+{
+    for (uint32_t i = 0; i < from->reaction_count; i++)
+        if (has_target(from->reactions[i].transitions, state))
+            return true;
+    for (uint32_t i = 0; i < from->timer_count; i++)
+        if (has_target(from->timers[i].transitions, state))
+            return true;
+    return has_target(from->always, state);
+}
+
+/* Also by a transition whose guard never holds, and from states that can't be reached either. */
+static bool is_target(const struct machine *machine, uint32_t state)
+{
+    for (uint32_t i = 0; i < machine->reaction_count; i++)
+        if (has_target(machine->reactions[i].transitions, state))
+            return true;
+    for (uint32_t i = 0; i < machine->state_count; i++)
+        if (leads_to(&machine->states[i], state))
+            return true;
+    return false;
+}
+
 static void check_reached(struct loader *loader)
 {
     const struct machine *machine = loader->machine;
@@ -58,8 +89,10 @@ static void check_reached(struct loader *loader)
     for (uint32_t i = 0; i < machine->state_count; i++)
         if (!reach.reached[i])
             diag_warning(loader->diag, machine->states[i].at,
-                         "the state '%.*s' can't be reached: no transition has it as its target",
-                         SLICE_ARGS(machine->states[i].name));
+                         "the state '%.*s' can't be reached: %s",
+                         SLICE_ARGS(machine->states[i].name),
+                         is_target(machine, i) ? "no way leads to it from the initial state"
+                                               : "no transition has it as its target");
 }
 
 /* ---- timers that can't fire */

@@ -339,6 +339,26 @@ static const struct wrong mistakes[] = {
     /* Read twice, said once. */
     {TOP("on: { look: &t { guard: context.zz > 0, target: b }, seen: *t }"),
      "3:33: there is no variable 'zz': variables are declared under 'context'\n"},
+    /* What is no name of a signal. */
+    {TOP("emit_transitions: true"),
+     "3:19: the type of a signal is a name such as cart.abandoned, not 'true'\n"},
+    {TOP("emit_transitions: ~"),
+     "3:19: '~' is no type of a signal: letters, digits, '.', '_' and '-', such as cart.abandoned\n"},
+    {TOP("on: { look: { emit: '.' }, seen: { emit: null }, heard: { emit: { type: 5 } } }"),
+     "3:21: the type of a signal is a name such as cart.abandoned, not '.'\n"
+     "3:42: the type of a signal is a name such as cart.abandoned, not 'null'\n"
+     "3:73: the type of a signal is a name such as cart.abandoned, not '5'\n"},
+    {TOP("on: { look: { emit: 'true' }, seen: { emit: a } }"),
+     ""},
+    /* States that have a way to them, but from nowhere. */
+    {"machine: m\ninitial: a\nstates:\n  a: {}\n  w: { on: { e: z } }\n  z: { on: { e: w } }\n",
+     "5:3: warning: the state 'w' can't be reached: no way leads to it from the initial state\n"
+     "6:3: warning: the state 'z' can't be reached: no way leads to it from the initial state\n"},
+    {"machine: m\ninitial: a\nstates:\n  a: {}\n  w: { after: { 1h: w } }\n",
+     "5:3: warning: the state 'w' can't be reached: no way leads to it from the initial state\n"},
+    {"machine: m\ninitial: a\nstates:\n  a: { always: { guard: 'false', target: w } }\n  w: {}\n",
+     "4:25: warning: this guard is always false: what it guards never happens\n"
+     "5:3: warning: the state 'w' can't be reached: no way leads to it from the initial state\n"},
 };
 /* clang-format on */
 
@@ -450,6 +470,14 @@ static void test_limits(void **state)
         to += sprintf(to, "  s%d: {}\n", i);
     said = complaints(text);
     assert_non_null(strstr(said, "4:3: a machine has at most 100 states, this one has 10000\n"));
+    free(said);
+
+    to = text + sprintf(text, "machine: m\ninitial: s100\non: { go: s100, look: s102 }\nstates:\n");
+    for (int i = 0; i <= 100; i++)
+        to += sprintf(to, "  s%d: {}\n", i);
+    said = complaints(text);
+    assert_string_equal(said, "3:23: there is no state 's102': did you mean 's10'?\n"
+                              "5:3: a machine has at most 100 states, this one has 101\n");
     free(said);
 
     to = text + sprintf(text, "machine: m\ndata: { x: '1");
