@@ -122,6 +122,21 @@ static int compare_entries(const void *left, const void *right)
     return compare_sizes(a->number, b->number);
 }
 
+/* An alias is read where it stands, each time with the same mistakes. Entries of one place are neighbours. */
+static bool is_repeated(const struct diag *diag, size_t index)
+{
+    const struct diag_entry *entry = &diag->entries[index];
+    for (size_t i = index; i > 0; i--) {
+        const struct diag_entry *before = &diag->entries[i - 1];
+        if (before->file_rank != entry->file_rank || before->line != entry->line ||
+            before->column != entry->column)
+            return false;
+        if (before->is_warning == entry->is_warning && strcmp(before->message, entry->message) == 0)
+            return true;
+    }
+    return false;
+}
+
 static void print_entry(const struct diag_entry *entry, FILE *out)
 {
     if (entry->file && entry->line > 0)
@@ -136,7 +151,8 @@ void diag_print(struct diag *diag, FILE *out)
     if (diag->count > 0)
         qsort(diag->entries, diag->count, sizeof(*diag->entries), compare_entries);
     for (size_t i = 0; i < diag->count; i++)
-        print_entry(&diag->entries[i], out);
+        if (!is_repeated(diag, i))
+            print_entry(&diag->entries[i], out);
 }
 
 /* ---- the nearest name ---- */
