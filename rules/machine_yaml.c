@@ -192,7 +192,7 @@ struct expression load_expression(struct loader *loader, const struct yaml_node 
     for (uint32_t i = 0; i < problem_count && i < PROBLEMS_MAX; i++)
         diag_error(loader->diag, yaml_pos_in(node, problems[i].offset), "%s", problems[i].message);
     if (!program)
-        return none;
+        return (struct expression){.text = node->text, .at = node->at};
     keep_program(loader->rules, program);
     /* Not for product_ids(event) and new_order(event): the decoder checks all text of a map that is wanted whole. */
     if (cel_program_loads(program, SLOT_NUMBER(SLOT_EVENT, 0)))
