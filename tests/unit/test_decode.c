@@ -734,6 +734,10 @@ static void test_details_say_what_is_wrong(void **state)
         {"{'event': 'x'}", "missing_customer", "nothing at userId, anonymousId"},
         {"{'userId': 1.5}", "missing_customer", "userId is 1.5; a customer is a text of 1 to 128"},
         {"{'userId': 'u'}", "missing_event", "nothing at event"},
+        /* Eleven zeros and a time of day, as the first time that is read. */
+        {"{'userId': 'u', 'event': 'x', 'timestamp': '#x b4 00 00 00 00 00 00 00 00 00 00 00 "
+         "31 32 3a 33 34 3a 35 36 5a'}",
+         "bad_time", "timestamp is "},
         {"{'userId': 'u', 'event': [1]}", "missing_event", "event is [1]; a name is a text"},
         {"{'userId': 'u', 'event': 'x', 'timestamp': 'soon'}", "bad_time",
          "timestamp is \"soon\"; a time is RFC 3339"},
