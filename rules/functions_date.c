@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "core/datetime.h"
+#include "rules/cel_functions.h"
 #include "rules/cel_time.h"
 #include "rules/cel_zone.h"
 #include "rules/step.h"
@@ -114,7 +115,8 @@ static bool check_date(struct value text, struct date *date, char *message)
     if (text.kind == VALUE_STRING && read_date(value_text(text), date))
         return true;
     if (text.kind != VALUE_STRING)
-        snprintf(message, 256, "next_date(): a date is a text such as '04-13T09:00'");
+        snprintf(message, 256, "next_date(): a date is a text such as '04-13T09:00', not %s",
+                 cel_type_name((enum cel_type)text.kind));
     else
         snprintf(message, 256,
                  "next_date(): '%.*s' is no date: MM-DD or YYYY-MM-DD, with Thh:mm or without",

@@ -339,7 +339,7 @@ static const struct wrong mistakes[] = {
      "3:28: next_date(): '13-45' is no date: MM-DD or YYYY-MM-DD, with Thh:mm or without\n"},
     {TOP("data: { x: \"next_date(now, ['04-13T09:00', '2027-02-30', 5], 'UTC')\" }"),
      "3:44: next_date(): '2027-02-30' is no date: MM-DD or YYYY-MM-DD, with Thh:mm or without\n"
-     "3:58: next_date(): a date is a text such as '04-13T09:00'\n"},
+     "3:58: next_date(): a date is a text such as '04-13T09:00', not int\n"},
     {TOP("data: { x: \"next_date(now, '04-13', context.s != '' ? context.s : '+7')\" }"),
      "3:67: there is no time zone '+7': write a name of the tz database such as Asia/Bangkok, or an offset such as +07:00\n"},
     {TOP("data: { x: \"next_date(now, '02-29', '+07:00') > 5\" }"),
