@@ -40,7 +40,7 @@ struct settings {
     const char *brokers, *redis;
     const char *prefix; /* of the topics: each benchmark's own, PREFIX.events and so on */
     char folder[64];
-    bool own_servers;
+    bool own_servers, own_topics;
     pid_t redis_pid, kafka_pid;
 };
 
@@ -418,13 +418,14 @@ static void produce(rd_kafka_t *producer, const struct settings *settings)
     shop_free(shop);
 }
 
-static bool fill_topic(const struct settings *settings)
+static bool fill_topic(struct settings *settings)
 {
     rd_kafka_t *producer = open_producer(settings);
-    bool filled = create_topic(producer, settings);
-    if (filled)
+    settings->own_topics = create_topic(producer, settings);
+    if (settings->own_topics)
         produce(producer, settings);
-    filled = rd_kafka_flush(producer, WAIT_MS) == RD_KAFKA_RESP_ERR_NO_ERROR && filled;
+    bool filled =
+        rd_kafka_flush(producer, WAIT_MS) == RD_KAFKA_RESP_ERR_NO_ERROR && settings->own_topics;
     rd_kafka_destroy(producer);
     return filled;
 }
@@ -577,9 +578,6 @@ int bench_kafka(int argc, char **argv)
     char prefix[32];
     int option;
 
-    snprintf(prefix, sizeof prefix, "bench-%d", (int)getpid());
-    settings.prefix = prefix;
-
     while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
         switch (option) {
         case 'j':
@@ -618,10 +616,13 @@ int bench_kafka(int argc, char **argv)
     if (settings.events == 0 || settings.partitions < 1 || settings.customers == 0 ||
         settings.runs < 1 || settings.runs > 64)
         return usage(stderr, 2);
+    snprintf(prefix, sizeof prefix, "bench-%d", (int)getpid());
+    if (!child || !settings.prefix)
+        settings.prefix = prefix;
     if (child)
         return strcmp(child, "bare") == 0 ? read_bare(&settings) : read_engine(&settings);
     int rc = start_servers(&settings) ? measure(&settings) : 1;
-    if (settings.brokers && !settings.own_servers)
+    if (settings.own_topics && !settings.own_servers)
         delete_topics(&settings);
     stop_servers(&settings);
     return rc;

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "core/check.h"
@@ -19,9 +20,9 @@ struct loaded { /* kept until the end: workers may be under any of them */
 struct reload {
     const struct project *running; /* whose configuration is in force but for its rules */
     struct loaded *loaded;
-    struct loaded *refused; /* the latest, if it was; its files are those to be put right */
-    uint64_t ruleset;       /* the latest that the engine was told */
-    uint64_t stamp;         /* of all files, at the last look */
+    struct loaded *idle; /* the latest, if the engine was not told: refused, or nothing new in it */
+    uint64_t ruleset;    /* the latest that the engine was told */
+    uint64_t stamp;      /* of all files, before they were read */
     struct clock clock;
     int64_t looked_ms;
 };
@@ -53,8 +54,8 @@ static uint64_t stamp_of(const struct config *config)
 
 static const struct config *latest_config(const struct reload *reload)
 {
-    if (reload->refused && reload->refused->project.config)
-        return reload->refused->project.config;
+    if (reload->idle && reload->idle->project.config)
+        return reload->idle->project.config;
     return reload->loaded ? reload->loaded->project.config : reload->running->config;
 }
 
@@ -67,42 +68,73 @@ static void free_loaded(struct loaded *loaded)
     free(loaded);
 }
 
-/* True where there is no mistake; each is printed. */
-static bool load(const struct reload *reload, struct loaded *loaded)
+static bool names_same_files(const struct config *a, const struct config *b)
 {
-    struct diag diag;
-
-    diag_init(&diag);
-    bool good = project_load(&loaded->project, reload->running->config->path, NULL, &diag);
-    if (good)
-        project_check_routes(reload->running->config, loaded->project.rules,
-                             &diag); /* topics are those of the start */
-    good = good && diag.error_count == 0;
-    diag_print(&diag, stderr);
-    diag_fini(&diag);
-    return good;
+    bool same =
+        strcmp(a->schema_path, b->schema_path) == 0 && a->machines.count == b->machines.count;
+    for (size_t i = 0; i < a->machines.count && same; i++)
+        same = strcmp(a->machines.items[i], b->machines.items[i]) == 0;
+    return same;
 }
 
-void reload_now(struct reload *reload, struct engine *engine)
+/* The files that `config` names are looked at first: what changes while they are read, the next look sees. */
+static struct loaded *load_after_look(struct reload *reload, const struct config *config,
+                                      struct diag *diag)
 {
     struct loaded *loaded = calloc(1, sizeof *loaded);
 
     CHECK(loaded);
-    /* As it is before the files are read: what changes meanwhile, the next look sees. */
-    reload->stamp = stamp_of(latest_config(reload));
-    free_loaded(reload->refused);
-    reload->refused = NULL;
-    if (!load(reload, loaded)) {
+    reload->stamp = stamp_of(config);
+    if (project_load(&loaded->project, reload->running->config->path, NULL, diag))
+        project_check_routes(reload->running->config, loaded->project.rules,
+                             diag); /* topics are those of the start */
+    return loaded;
+}
+
+/* Sets *good where there is no mistake; each is printed. */
+static struct loaded *load(struct reload *reload, bool *good)
+{
+    const struct config *config = latest_config(reload);
+    struct diag diag;
+
+    diag_init(&diag);
+    struct loaded *loaded = load_after_look(reload, config, &diag);
+    if (loaded->project.config && !names_same_files(config, loaded->project.config)) {
+        struct loaded *first = loaded; /* it names files that had not been looked at */
+        diag_fini(&diag);
+        diag_init(&diag);
+        loaded = load_after_look(reload, first->project.config, &diag);
+        free_loaded(first);
+    }
+    *good = diag.error_count == 0;
+    diag_print(&diag, stderr);
+    diag_fini(&diag);
+    return loaded;
+}
+
+static void set_idle(struct reload *reload, struct loaded *loaded)
+{
+    free_loaded(reload->idle);
+    reload->idle = loaded;
+}
+
+void reload_now(struct reload *reload, struct engine *engine)
+{
+    bool good;
+    struct loaded *loaded = load(reload, &good);
+
+    if (!good) {
         log_error("reload.refused", "config=%s note=\"the rules in force go on\"",
                   reload->running->config->path);
-        reload->refused = loaded;
+        set_idle(reload, loaded);
         return;
     }
     if (loaded->project.ruleset->id == reload->ruleset) {
         log_info("reload.unchanged", "ruleset=%016" PRIx64, reload->ruleset);
-        free_loaded(loaded);
+        set_idle(reload, loaded);
         return;
     }
+    set_idle(reload, NULL);
     loaded->next = reload->loaded;
     reload->loaded = loaded;
     reload->ruleset = loaded->project.ruleset->id;
@@ -138,6 +170,6 @@ void reload_free(struct reload *reload)
         reload->loaded = loaded->next;
         free_loaded(loaded);
     }
-    free_loaded(reload->refused);
+    free_loaded(reload->idle);
     free(reload);
 }

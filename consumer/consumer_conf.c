@@ -1,6 +1,7 @@
 #include "consumer/consumer_conf.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "consumer/refill.h"
@@ -154,6 +155,32 @@ static enum err set_member(rd_kafka_conf_t *conf, const struct config *config, u
     return rc;
 }
 
+static int64_t number_of(const rd_kafka_conf_t *conf, const char *name)
+{
+    char text[32] = "";
+    size_t size = sizeof(text);
+    rd_kafka_conf_get(conf, name, text, &size);
+    return strtoll(text, NULL, 10);
+}
+
+/*
+ * librdkafka wants a fetch to hold a whole message, and kafka.properties go to producers too: for
+ * one of them message.max.bytes may be large.
+ */
+static enum err fit_fetches(rd_kafka_conf_t *conf, const struct config *config,
+                            struct errinfo *info)
+{
+    char text[32];
+    int64_t message = number_of(conf, "message.max.bytes");
+    for (size_t i = 0; i < config->property_count; i++)
+        if (strcmp(config->properties[i].name, "fetch.max.bytes") == 0)
+            return ERR_NONE; /* the user's own: librdkafka says what is wrong with it */
+    if (number_of(conf, "fetch.max.bytes") >= message)
+        return ERR_NONE;
+    snprintf(text, sizeof(text), "%lld", (long long)message);
+    return set(conf, "fetch.max.bytes", text, info);
+}
+
 static rd_kafka_conf_t *build(const struct config *config, unsigned worker, bool is_member,
                               struct errinfo *info)
 {
@@ -167,6 +194,8 @@ static rd_kafka_conf_t *build(const struct config *config, unsigned worker, bool
         rc = set_queue_backoff(conf, info);
     if (rc == ERR_NONE)
         rc = set_properties(conf, config, info);
+    if (rc == ERR_NONE)
+        rc = fit_fetches(conf, config, info);
     if (rc == ERR_NONE)
         rc = set_all(conf, fixed, COUNT(fixed), info);
     if (rc == ERR_NONE && is_member)

@@ -50,6 +50,7 @@ struct decoder *decoder_new(const struct schema *schema, const struct event_want
 
     CHECK(decoder != NULL);
     decoder->schema = schema;
+    decoder->day = wire_first_day();
     plan_init(&decoder->plan, schema, wants);
     name_cache_init(&decoder->names, schema, wants);
     for (uint32_t t = 0; t < schema->type_count; t++) {

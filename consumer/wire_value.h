@@ -154,12 +154,19 @@ static inline bool wire_is_ascii_id(const char *value, struct slice *id)
  */
 bool wire_read_value(const char *value, const char *end, enum value_raw raw, struct value *out);
 
-/* The day of the last time that was read: most events are of one. Zeroed at first. */
+/* The day of the last time that was read: most events are of one. */
 struct wire_day {
     uint64_t date;     /* the bytes YYYY-MM- ... */
     uint32_t date_end; /* ... and -DDT */
     int64_t ms;        /* its beginning, since 1970 */
 };
+
+/* At first: a day as good as any, since zeros would be the day of a text of zeros. */
+static inline struct wire_day wire_first_day(void)
+{
+    static const char date[] = "1970-01-01T";
+    return (struct wire_day){wire_load_8(date), wire_load_4(date + 7), 0};
+}
 
 /* Eight bytes of text as numbers of two digits: `hh:mm:ss` where the bytes are those. */
 static inline bool wire_clock(uint64_t word, int64_t *seconds)

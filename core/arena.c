@@ -7,22 +7,12 @@
 
 #include "core/check.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define ARENA_SEPARATE 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define ARENA_SEPARATE 1
-#endif
-#endif
-#ifndef ARENA_SEPARATE
-#define ARENA_SEPARATE 0
-#endif
-
 #define ARENA_BLOCK_MIN ((size_t)64 << 10)
 
 struct arena_block {
     struct arena_block *next;
-    size_t capacity; /* bytes of data */
+    size_t
+        capacity; /* bytes of data; a multiple of ARENA_ALIGN, as what is handed out is rounded up */
     _Alignas(16) char data[];
 };
 
@@ -84,7 +74,9 @@ static void advance(struct arena *arena, size_t size)
     struct arena_block *next = current ? current->next : NULL;
     if (!next || next->capacity <= size) {
         size_t capacity = current ? current->capacity * 2 : ARENA_BLOCK_MIN;
-        struct arena_block *block = block_new(capacity > size ? capacity : size + ARENA_ALIGN);
+        if (capacity <= size)
+            capacity = (size + ARENA_ALIGN) & ~(ARENA_ALIGN - 1);
+        struct arena_block *block = block_new(capacity);
         block->next = next;
         if (current)
             current->next = block;

@@ -16,6 +16,18 @@
 
 struct arena_block;
 
+/* With the address sanitizer every allocation is a block of its own, so that it sees where one ends. */
+#if defined(__SANITIZE_ADDRESS__)
+#define ARENA_SEPARATE 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ARENA_SEPARATE 1
+#endif
+#endif
+#ifndef ARENA_SEPARATE
+#define ARENA_SEPARATE 0
+#endif
+
 struct arena {
     struct arena_block *first;
     struct arena_block *current;

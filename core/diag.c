@@ -122,17 +122,8 @@ static int compare_entries(const void *left, const void *right)
     return compare_sizes(a->number, b->number);
 }
 
-static void print_entry(const struct diag_entry *entry, FILE *out)
-{
-    if (entry->file && entry->line > 0)
-        fprintf(out, "%s:%d:%d: ", entry->file, entry->line, entry->column);
-    else if (entry->file)
-        fprintf(out, "%s: ", entry->file);
-    fprintf(out, "%s%s\n", entry->is_warning ? "warning: " : "", entry->message);
-}
-
-/* Whether one before it, of those in order, says the same of the same place. */
-static bool is_said(const struct diag *diag, size_t index)
+/* An alias is read where it stands, each time with the same mistakes. Entries of one place are neighbours. */
+static bool is_repeated(const struct diag *diag, size_t index)
 {
     const struct diag_entry *entry = &diag->entries[index];
     for (size_t i = index; i > 0; i--) {
@@ -146,12 +137,21 @@ static bool is_said(const struct diag *diag, size_t index)
     return false;
 }
 
+static void print_entry(const struct diag_entry *entry, FILE *out)
+{
+    if (entry->file && entry->line > 0)
+        fprintf(out, "%s:%d:%d: ", entry->file, entry->line, entry->column);
+    else if (entry->file)
+        fprintf(out, "%s: ", entry->file);
+    fprintf(out, "%s%s\n", entry->is_warning ? "warning: " : "", entry->message);
+}
+
 void diag_print(struct diag *diag, FILE *out)
 {
     if (diag->count > 0)
         qsort(diag->entries, diag->count, sizeof(*diag->entries), compare_entries);
     for (size_t i = 0; i < diag->count; i++)
-        if (!is_said(diag, i))
+        if (!is_repeated(diag, i))
             print_entry(&diag->entries[i], out);
 }
 

@@ -35,11 +35,7 @@ void diag_error(struct diag *diag, struct diag_pos at, const char *format, ...)
 void diag_warning(struct diag *diag, struct diag_pos at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/*
- * Sorts by file (in the order of first mention), line and column, and prints a line each; what was
- * said of the same place in the same words, once. (A block that several aliases name is read as
- * often.)
- */
+/* Sorts by file (in the order of first mention), line and column, and prints a line each; what is said of a place twice, once. */
 void diag_print(struct diag *diag, FILE *out);
 
 /*

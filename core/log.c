@@ -21,8 +21,7 @@ void log_set_level(enum log_level level)
     atomic_store_explicit(&threshold, (int)level, memory_order_relaxed);
 }
 
-/* One record is one line, whatever text came from outside. */
-static void replace_control_characters(char *text)
+void log_one_line(char *text)
 {
     for (; *text; text++) {
         if ((unsigned char)*text < 0x20 || *text == 0x7F)
@@ -59,7 +58,7 @@ void log_write(enum log_level level, const char *event, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(line + used, sizeof(line) - used - 1, format, arguments); /* cut where too long */
     va_end(arguments);
-    replace_control_characters(line);
+    log_one_line(line);
     size_t size = strlen(line);
     line[size++] = '\n';
     /*

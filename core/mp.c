@@ -450,11 +450,27 @@ static void ext_to_json(const struct mp_token *token, struct buf *out)
 
 static bool token_to_json(struct mp *mp, const struct mp_token *token, int depth, struct buf *out);
 
-/* JSON has text keys only: any other key stands there as its own JSON, quoted. */
+/* Of a container; as JSON within JSON it would double its quotes with each level. */
+static bool container_key_to_json(struct mp *mp, const struct mp_token *token, int depth,
+                                  struct buf *out)
+{
+    uint64_t values = (uint64_t)token->count * (token->kind == MP_MAP ? 2 : 1);
+    buf_add_text(out, "\"\"");
+    if (depth >= MP_DEPTH_MAX)
+        return false;
+    for (; values > 0; values--)
+        if (!mp_skip(mp, MP_DEPTH_MAX - depth - 1))
+            return false;
+    return true;
+}
+
+/* JSON has text keys only: any other scalar stands there as its own JSON, quoted. */
 static bool other_key_to_json(struct mp *mp, const struct mp_token *token, int depth,
                               struct buf *out)
 {
     struct buf key;
+    if (token->kind == MP_ARRAY || token->kind == MP_MAP)
+        return container_key_to_json(mp, token, depth, out);
     buf_init(&key);
     bool good = token_to_json(mp, token, depth, &key);
     if (key.size > 0 && key.data[0] == '"')

@@ -48,12 +48,32 @@ enum cel_type {
     CEL_TYPE,
 };
 
+/*
+ * A static type and what is known of its inside: what a list or map holds, that null may come
+ * instead. Where it is not known what is inside, no shape is needed: the type says it all.
+ */
+struct cel_shape {
+    enum cel_type type;
+    enum cel_type key; /* of a map's keys, CEL_DYN: of any */
+    bool or_null;
+    const struct cel_shape *element;      /* of a list, or a map's values; NULL: anything */
+    const struct cel_shape_field *fields; /* of a map that has just these keys, or NULL */
+    uint32_t field_count;                 /* at most 16 */
+    const char *what;                     /* such a map is: "a line item" */
+};
+
+struct cel_shape_field {
+    const char *name;
+    const struct cel_shape *shape;
+};
+
 /* What a host binds a name to. */
 struct cel_binding {
-    uint32_t slot;     /* the host's number, given back to cel_activation.load */
-    uint32_t consumed; /* how many of the segments it stands for; the rest is selected later */
-    enum cel_type type;
-    bool is_constant; /* `constant` is its value, folded; it outlives the program */
+    uint32_t slot;      /* the host's number, given back to cel_activation.load */
+    uint32_t consumed;  /* how many of the segments it stands for; the rest is selected later */
+    enum cel_type type; /* CEL_DYN where `shape` may be null */
+    const struct cel_shape *shape; /* or NULL; outlives the compilation */
+    bool is_constant;              /* `constant` is its value, folded; it outlives the program */
     struct value constant;
 };
 
@@ -86,6 +106,14 @@ struct cel_function {
      */
     bool by_reference;
     bool or_path;
+    const struct cel_shape *shape; /* of the result, where there is more to say than `result` */
+    bool gives_default;            /* the result has the type of the last argument, unless null */
+    /*
+     * Looks at what is known of an argument at load: a literal or constant, also one of two between
+     * which `?:` chooses; then each element of such a list and key of such a map, `is_element`.
+     * False: the call will fail; `message` (256 bytes) says why and what would be right.
+     */
+    bool (*check)(uint32_t index, struct value known, bool is_element, char *message);
 };
 
 struct cel_host {
@@ -123,6 +151,7 @@ struct cel_program *cel_compile(struct slice text, const struct cel_host *host,
                                 uint32_t problem_max, uint32_t *problem_count);
 void cel_free(struct cel_program *program);
 
+/* Null aside: a value of that type may be null instead where names or functions say so. */
 enum cel_type cel_program_type(const struct cel_program *program);
 
 /* Does it read this slot of the host's? What is only passed to a function by reference is not read. */

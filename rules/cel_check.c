@@ -6,13 +6,15 @@
 #include "core/check.h"
 #include "core/diag.h"
 #include "rules/cel_regex.h"
+#include "rules/cel_shape.h"
+#include "rules/cel_zone.h"
 
 /* A macro's variable, and those outside of it. */
 struct scope {
     struct slice name;
     uint32_t loop;
     uint8_t which;
-    enum cel_type type;
+    const struct cel_shape *shape;
     const struct scope *outer;
 };
 
@@ -64,7 +66,7 @@ static void fail(struct checker *checker, struct cel_node *node, uint32_t offset
     if (!checker->host->bind_late)
         cel_report(checker->report, offset, "%s", message);
     node->kind = NODE_FAIL;
-    node->type = CEL_DYN;
+    cel_shape_set(node, NULL);
     node->is_dynamic = true;
     node->kid_count = 0;
     node->text = arena_copy(checker->arena, slice_of(message));
@@ -94,9 +96,9 @@ static void check_kids(struct checker *checker, struct cel_node *node)
 /* Of `what` that has to be true or false. */
 static void want_bool(struct checker *checker, const struct cel_node *node, const char *what)
 {
-    if (node->type != CEL_BOOL && node->type != CEL_DYN)
-        type_problem(checker, node->offset, "%s must be bool, not %s", what,
-                     cel_type_name((enum cel_type)node->type));
+    enum cel_type type = cel_shape_type(node);
+    if (type != CEL_BOOL && type != CEL_DYN)
+        type_problem(checker, node->offset, "%s must be bool, not %s", what, cel_type_name(type));
 }
 
 /* ---- names ---- */
@@ -181,6 +183,7 @@ static void bind_slot(struct cel_node *node, const struct cel_binding *binding)
     bool is_test = node->kind == NODE_HAS;
     node->kind = is_test ? NODE_HAS_LOAD : NODE_LOAD;
     node->type = (uint8_t)(is_test ? CEL_BOOL : binding->type);
+    node->shape = is_test ? NULL : binding->shape;
     node->slot = binding->slot;
     node->is_dynamic = true;
     node->kid_count = 0;
@@ -241,8 +244,19 @@ static void check_name(struct checker *checker, struct cel_node *node)
     node->kind = NODE_LOCAL;
     node->slot = local->loop;
     node->op = local->which;
-    node->type = (uint8_t)local->type;
+    cel_shape_set(node, local->shape);
     node->locals = 1u << local->loop;
+}
+
+/* The shape of a map's field whose name is known. */
+static const struct cel_shape *check_field(struct checker *checker, uint32_t offset,
+                                           const struct cel_node *map, struct slice name)
+{
+    const struct cel_shape *field;
+    char message[256];
+    if (!cel_shape_field(map, name, &field, message))
+        type_problem(checker, offset, "%s", message);
+    return field;
 }
 
 static void check_select(struct checker *checker, struct cel_node *node)
@@ -251,11 +265,22 @@ static void check_select(struct checker *checker, struct cel_node *node)
     if (check_path(checker, node))
         return;
     check_kid(checker, node, 0);
-    enum cel_type type = (enum cel_type)node->kids[0]->type;
+    enum cel_type type = cel_shape_type(node->kids[0]);
     if (type != CEL_MAP && type != CEL_DYN)
         type_problem(checker, node->offset, "%s has no field '%.*s'; only maps have fields",
                      cel_type_name(type), shown(node->text), node->text.data);
-    node->type = is_test ? CEL_BOOL : CEL_DYN;
+    const struct cel_shape *field = check_field(checker, node->offset, node->kids[0], node->text);
+    cel_shape_set(node, is_test ? cel_shape_plain(CEL_BOOL) : field);
+}
+
+/* A key that is known to be of another type than the map's is never there. */
+static void check_key(struct checker *checker, const struct cel_node *map,
+                      const struct cel_node *index)
+{
+    const struct cel_shape *key = cel_shape_key(map);
+    if (key && !cel_can_equal(key->type, cel_shape_type(index)))
+        type_problem(checker, index->offset, "the keys of this map are %s: none is %s",
+                     cel_type_name(key->type), cel_type_name(cel_shape_type(index)));
 }
 
 static void check_index(struct checker *checker, struct cel_node *node)
@@ -263,28 +288,58 @@ static void check_index(struct checker *checker, struct cel_node *node)
     if (check_path(checker, node))
         return;
     check_kids(checker, node);
-    enum cel_type of = (enum cel_type)node->kids[0]->type;
-    enum cel_type index = (enum cel_type)node->kids[1]->type;
+    enum cel_type of = cel_shape_type(node->kids[0]);
+    enum cel_type index = cel_shape_type(node->kids[1]);
     if (of != CEL_LIST && of != CEL_MAP && of != CEL_DYN)
         type_problem(checker, node->offset, "%s has no elements; only lists and maps have",
                      cel_type_name(of));
     else if (of == CEL_LIST && index != CEL_INT && index != CEL_UINT && index != CEL_DYN)
         type_problem(checker, node->kids[1]->offset, "the index of a list must be int, not %s",
                      cel_type_name(index));
+    check_key(checker, node->kids[0], node->kids[1]);
+    cel_shape_set(node, is_field(node) ? check_field(checker, node->kids[1]->offset, node->kids[0],
+                                                     field_of(node))
+                                       : cel_shape_element(node->kids[0]));
 }
 
 /* ---- operators ---- */
+
+/* What is never in a list whose elements are known, or among keys that are. */
+static void check_in(struct checker *checker, const struct cel_node *node)
+{
+    const struct cel_node *of = node->kids[1];
+    bool is_map = cel_shape_type(of) == CEL_MAP;
+    const struct cel_shape *element = is_map ? cel_shape_key(of) : cel_shape_element(of);
+    enum cel_type what = cel_shape_type(node->kids[0]);
+    if (element && !cel_can_equal(element->type, what))
+        type_problem(checker, node->offset,
+                     is_map ? "the keys of this map are %s: %s is never among them"
+                            : "the elements of this list are %s: %s is never among them",
+                     cel_type_name(element->type), cel_type_name(what));
+}
+
+/* Of two lists one after the other. */
+static void set_sum(struct checker *checker, struct cel_node *node)
+{
+    const struct cel_shape *element =
+        cel_shape_join(cel_shape_element(node->kids[0]), cel_shape_element(node->kids[1]));
+    cel_shape_set(node, cel_shape_list(checker->arena, element));
+}
 
 static void check_operator(struct checker *checker, struct cel_node *node)
 {
     char message[256];
     enum cel_type result;
     check_kids(checker, node);
-    enum cel_type left = (enum cel_type)node->kids[0]->type;
-    enum cel_type right = node->kid_count > 1 ? (enum cel_type)node->kids[1]->type : CEL_DYN;
+    enum cel_type left = cel_shape_type(node->kids[0]);
+    enum cel_type right = node->kid_count > 1 ? cel_shape_type(node->kids[1]) : CEL_DYN;
     if (!cel_operator_check((enum cel_operator)node->op, left, right, &result, message))
         type_problem(checker, node->offset, "%s", message);
+    else if (node->op == CEL_IN)
+        check_in(checker, node);
     node->type = (uint8_t)result;
+    if (result == CEL_LIST && left == right)
+        set_sum(checker, node);
 }
 
 static void check_logic(struct checker *checker, struct cel_node *node)
@@ -300,7 +355,7 @@ static void check_ternary(struct checker *checker, struct cel_node *node)
 {
     check_kids(checker, node);
     want_bool(checker, node->kids[0], "what stands before '?'");
-    node->type = node->kids[1]->type == node->kids[2]->type ? node->kids[1]->type : CEL_DYN;
+    cel_shape_set(node, cel_shape_join(cel_shape_of(node->kids[1]), cel_shape_of(node->kids[2])));
 }
 
 /* ---- lists and maps ---- */
@@ -308,14 +363,17 @@ static void check_ternary(struct checker *checker, struct cel_node *node)
 static void check_list(struct checker *checker, struct cel_node *node)
 {
     check_kids(checker, node);
-    node->type = CEL_LIST;
+    const struct cel_shape *element = node->kid_count ? cel_shape_of(node->kids[0]) : NULL;
+    for (uint32_t i = 1; i < node->kid_count; i++)
+        element = cel_shape_join(element, cel_shape_of(node->kids[i]));
+    cel_shape_set(node, cel_shape_list(checker->arena, element));
 }
 
 static void check_map(struct checker *checker, struct cel_node *node)
 {
     check_kids(checker, node);
     for (uint32_t i = 0; i < node->kid_count; i += 2) {
-        enum cel_type type = (enum cel_type)node->kids[i]->type;
+        enum cel_type type = cel_shape_type(node->kids[i]);
         if (type != CEL_STRING && type != CEL_INT && type != CEL_UINT && type != CEL_BOOL &&
             type != CEL_DYN)
             type_problem(checker, node->kids[i]->offset,
@@ -337,24 +395,43 @@ static void check_body(struct checker *checker, struct cel_node *node, uint32_t 
         want_bool(checker, node->kids[index], "the condition of a macro");
 }
 
-static enum cel_type macro_result(enum cel_macro macro)
+/* What a macro with one variable goes over: elements, or keys. */
+static const struct cel_shape *shape_of_turn(const struct cel_node *range)
 {
-    if (macro == MACRO_FILTER || macro == MACRO_MAP)
-        return CEL_LIST;
-    if (macro == MACRO_TRANSFORM_MAP || macro == MACRO_TRANSFORM_ENTRY)
-        return CEL_MAP;
-    return CEL_BOOL;
+    return cel_shape_type(range) == CEL_MAP ? cel_shape_key(range) : cel_shape_element(range);
+}
+
+static const struct cel_shape *macro_result(struct checker *checker, const struct cel_node *node)
+{
+    switch ((enum cel_macro)node->macro) {
+    case MACRO_ALL:
+    case MACRO_EXISTS:
+    case MACRO_EXISTS_ONE:
+        break;
+    case MACRO_FILTER:
+        return cel_shape_list(checker->arena, shape_of_turn(node->kids[0]));
+    case MACRO_MAP:
+        return cel_shape_list(checker->arena, cel_shape_of(node->kids[2]));
+    case MACRO_TRANSFORM_MAP:
+    case MACRO_TRANSFORM_ENTRY:
+        return cel_shape_plain(CEL_MAP);
+    }
+    return cel_shape_plain(CEL_BOOL);
 }
 
 static void check_bodies(struct checker *checker, struct cel_node *node)
 {
-    bool is_list = node->kids[0]->type == CEL_LIST;
+    const struct cel_node *range = node->kids[0];
     const struct scope *outer = checker->scope;
     struct scope first = {.name = node->variables[0], .loop = checker->loops, .outer = outer};
     struct scope second = {
         .name = node->variables[1], .loop = checker->loops, .which = 1, .outer = &first};
-    if (node->has_two && is_list)
-        first.type = CEL_INT;
+    if (!node->has_two)
+        first.shape = shape_of_turn(range);
+    else
+        first.shape =
+            cel_shape_type(range) == CEL_LIST ? cel_shape_plain(CEL_INT) : cel_shape_key(range);
+    second.shape = cel_shape_element(range);
     checker->scope = node->has_two ? &second : &first;
     checker->loops++;
     for (uint32_t i = 1; i < node->kid_count; i++)
@@ -366,7 +443,7 @@ static void check_bodies(struct checker *checker, struct cel_node *node)
 static void check_loop(struct checker *checker, struct cel_node *node)
 {
     check_kid(checker, node, 0);
-    enum cel_type type = (enum cel_type)node->kids[0]->type;
+    enum cel_type type = cel_shape_type(node->kids[0]);
     if (type != CEL_LIST && type != CEL_MAP && type != CEL_DYN)
         type_problem(checker, node->offset, "%.*s() goes over a list or a map, not over %s",
                      shown(node->text), node->text.data, cel_type_name(type));
@@ -378,7 +455,7 @@ static void check_loop(struct checker *checker, struct cel_node *node)
     node->slot = checker->loops;
     check_bodies(checker, node);
     node->locals &= ~(1u << node->slot);
-    node->type = (uint8_t)macro_result((enum cel_macro)node->macro);
+    cel_shape_set(node, macro_result(checker, node));
 }
 
 /* ---- functions ---- */
@@ -462,33 +539,96 @@ static void want_types(struct checker *checker, const struct cel_node *call,
                        const struct cel_node *argument, uint32_t types)
 {
     char text[160];
-    if (argument->type == CEL_DYN || (types & CEL_BIT(argument->type)))
+    const struct cel_shape *shape = cel_shape_of(argument);
+    bool may_be_null = shape && shape->or_null && (types & CEL_BIT(CEL_NULL));
+    if (!shape || may_be_null || (types & CEL_BIT(shape->type)))
         return;
     types_text(types, text, sizeof(text));
     type_problem(checker, argument->offset, "%.*s() takes %s here, not %s", shown(call->text),
-                 call->text.data, text, cel_type_name((enum cel_type)argument->type));
+                 call->text.data, text, cel_type_name(shape->type));
 }
 
-/* A pattern that is known now is compiled now: its mistakes are found at load. */
-static void check_pattern(struct checker *checker, const struct cel_node *pattern)
+/* ---- arguments that are known at load ---- */
+
+/* Of a literal, and in what way it was written: a constant of the host's is named. */
+static void wrong_argument(struct checker *checker, const struct cel_node *literal,
+                           const char *message)
+{
+    if (literal->text.size)
+        type_problem(checker, literal->offset, "%.*s: %s", shown(literal->text), literal->text.data,
+                     message);
+    else
+        type_problem(checker, literal->offset, "%s", message);
+}
+
+/* A pattern is compiled, a zone looked for. */
+static bool check_text(uint32_t types, struct slice text, char *message)
+{
+    struct cel_zone_ref zone;
+    if (types & CEL_IS_PATTERN) {
+        struct cel_regex *regex = cel_regex_compile(text, message);
+        cel_regex_free(regex);
+        return regex != NULL;
+    }
+    if (!(types & CEL_IS_ZONE) || cel_zone_find(text, &zone))
+        return true;
+    cel_zone_explain(text, message);
+    return false;
+}
+
+static void check_known_text(struct checker *checker, const struct cel_node *argument,
+                             uint32_t types)
 {
     char message[256];
-    if (pattern->kind != NODE_LITERAL || pattern->constant.kind != VALUE_STRING)
+    if (argument->kind == NODE_TERNARY) {
+        check_known_text(checker, argument->kids[1], types);
+        check_known_text(checker, argument->kids[2], types);
+    }
+    if (argument->kind == NODE_LITERAL && argument->constant.kind == VALUE_STRING &&
+        !check_text(types, value_text(argument->constant), message))
+        wrong_argument(checker, argument, message);
+}
+
+static void check_known_value(struct checker *checker, const struct cel_node *call, uint32_t index,
+                              const struct cel_node *literal, bool is_element)
+{
+    struct value value = literal->constant;
+    char message[256];
+    if (!call->function->check(index, value, is_element, message))
+        wrong_argument(checker, literal, message);
+    if (is_element || (value.kind != VALUE_LIST && value.kind != VALUE_MAP) ||
+        value.rep != VALUE_REP_ITEMS)
         return;
-    struct cel_regex *regex = cel_regex_compile(value_text(pattern->constant), message);
-    if (!regex)
-        type_problem(checker, pattern->offset, "%s", message);
-    cel_regex_free(regex);
+    uint32_t step = value.kind == VALUE_MAP ? 2 : 1;
+    for (uint32_t i = 0; i < value.size; i++)
+        if (!call->function->check(index, value.items[step * i], true, message))
+            wrong_argument(checker, literal, message);
+}
+
+/* What of an argument is known: literals, also as branches of ?: and in lists and maps. */
+static void check_known(struct checker *checker, const struct cel_node *call, uint32_t index,
+                        const struct cel_node *argument, bool is_element)
+{
+    if (argument->kind == NODE_LITERAL) {
+        check_known_value(checker, call, index, argument, is_element);
+    } else if (argument->kind == NODE_TERNARY) {
+        check_known(checker, call, index, argument->kids[1], is_element);
+        check_known(checker, call, index, argument->kids[2], is_element);
+    } else if ((argument->kind == NODE_LIST || argument->kind == NODE_MAP) && !is_element) {
+        for (uint32_t i = 0; i < argument->kid_count; i += argument->kind == NODE_MAP ? 2 : 1)
+            check_known(checker, call, index, argument->kids[i], true);
+    }
 }
 
 static void check_builtin(struct checker *checker, struct cel_node *node,
                           const struct cel_builtin *builtin)
 {
     check_kids(checker, node);
-    for (uint32_t i = 0; i < node->kid_count; i++)
-        want_types(checker, node, node->kids[i], cel_builtin_takes(builtin, i));
-    if (strcmp(builtin->name, "matches") == 0)
-        check_pattern(checker, node->kids[1]);
+    for (uint32_t i = 0; i < node->kid_count; i++) {
+        uint32_t types = cel_builtin_takes(builtin, i);
+        want_types(checker, node, node->kids[i], types);
+        check_known_text(checker, node->kids[i], types);
+    }
     node->kind = NODE_BUILTIN;
     node->builtin = builtin;
     node->type = (uint8_t)builtin->result;
@@ -517,6 +657,16 @@ static void check_reference(struct checker *checker, struct cel_node *node)
                            : "a variable, such as context.items");
 }
 
+static void set_result(struct cel_node *call)
+{
+    const struct cel_function *function = call->function;
+    const struct cel_node *last = call->kids[call->kid_count - 1];
+    enum cel_type type = function->result;
+    if (function->gives_default && last->type != CEL_NULL)
+        type = (enum cel_type)last->type;
+    cel_shape_set(call, function->shape ? function->shape : cel_shape_plain(type));
+}
+
 static void check_host_call(struct checker *checker, struct cel_node *node,
                             const struct cel_function *function)
 {
@@ -527,7 +677,6 @@ static void check_host_call(struct checker *checker, struct cel_node *node,
     }
     node->kind = NODE_HOST_CALL;
     node->function = function;
-    node->type = (uint8_t)function->result;
     for (uint32_t i = 0; i < function->argument_count && node->kind == NODE_HOST_CALL; i++) {
         if (i == 0 && function->by_reference)
             check_reference(checker, node);
@@ -536,7 +685,11 @@ static void check_host_call(struct checker *checker, struct cel_node *node,
         bool has_type = i < 4 && function->arguments[i] != CEL_DYN;
         if (has_type && node->kind == NODE_HOST_CALL)
             want_types(checker, node, node->kids[i], CEL_BIT(function->arguments[i]));
+        if (function->check && node->kind == NODE_HOST_CALL)
+            check_known(checker, node, i, node->kids[i], false);
     }
+    if (node->kind == NODE_HOST_CALL)
+        set_result(node);
     node->is_dynamic = true;
 }
 
@@ -545,7 +698,7 @@ static void check_dyn(struct checker *checker, struct cel_node *node)
 {
     check_kid(checker, node, 0);
     *node = *node->kids[0];
-    node->type = CEL_DYN;
+    cel_shape_set(node, NULL);
 }
 
 static void check_call(struct checker *checker, struct cel_node *node)

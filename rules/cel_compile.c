@@ -5,6 +5,7 @@
 #include "rules/cel_check.h"
 #include "rules/cel_fold.h"
 #include "rules/cel_program.h"
+#include "rules/cel_shape.h"
 
 static bool is_readable(struct slice text, struct cel_report *report)
 {
@@ -31,7 +32,7 @@ static void expect_type(const struct cel_node *tree, enum cel_type expected,
 {
     /* Of a constant the value tells, whatever dyn() has hidden. */
     enum cel_type type =
-        (enum cel_type)(tree->kind == NODE_LITERAL ? tree->constant.kind : tree->type);
+        tree->kind == NODE_LITERAL ? (enum cel_type)tree->constant.kind : cel_shape_type(tree);
     if (expected != CEL_DYN && type != CEL_DYN && type != expected && report->found == 0)
         cel_report(report, 0, "must be %s, is %s", spoken(expected), spoken(type));
 }

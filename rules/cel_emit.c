@@ -7,6 +7,7 @@
 #include "core/check.h"
 #include "rules/cel_program.h"
 #include "rules/cel_regex.h"
+#include "rules/cel_shape.h"
 #include "rules/cel_tree.h"
 #include "rules/cel_value.h"
 
@@ -534,7 +535,7 @@ struct cel_program *cel_emit(const struct cel_node *tree, struct arena *scratch)
     CHECK(emitter.depth == 1);
     add_code(&emitter, CODE_RETURN, 0, 0);
     struct cel_program *program = pack(&emitter);
-    program->type = (enum cel_type)tree->type;
+    program->type = cel_shape_type(tree);
     program->is_constant = tree->kind == NODE_LITERAL;
     return program;
 }

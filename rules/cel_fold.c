@@ -24,6 +24,7 @@ static void become_literal(struct cel_node *node, struct value constant)
     node->kind = NODE_LITERAL;
     node->constant = constant;
     node->type = constant.kind;
+    node->shape = NULL;
     node->kid_count = 0;
     node->is_dynamic = false;
     node->is_broken = false;

@@ -204,6 +204,7 @@ static struct value core_matches(struct cel_activation *activation, const struct
 }
 
 #define TEXT  CEL_BIT(CEL_STRING)
+#define REGEX (TEXT | CEL_IS_PATTERN)
 #define SIZED (TEXT | CEL_BIT(CEL_BYTES) | CEL_BIT(CEL_LIST) | CEL_BIT(CEL_MAP))
 
 static const struct cel_builtin items[] = {
@@ -213,8 +214,8 @@ static const struct cel_builtin items[] = {
     {"contains", CEL_METHOD, 2, 2, CEL_BOOL, {TEXT}, core_contains},
     {"startsWith", CEL_METHOD, 2, 2, CEL_BOOL, {TEXT}, core_starts_with},
     {"endsWith", CEL_METHOD, 2, 2, CEL_BOOL, {TEXT}, core_ends_with},
-    {"matches", CEL_METHOD, 2, 2, CEL_BOOL, {TEXT}, core_matches},
-    {"matches", CEL_GLOBAL, 2, 2, CEL_BOOL, {TEXT}, core_matches},
+    {"matches", CEL_METHOD, 2, 2, CEL_BOOL, {TEXT, REGEX}, core_matches},
+    {"matches", CEL_GLOBAL, 2, 2, CEL_BOOL, {TEXT, REGEX}, core_matches},
 };
 
 const struct cel_builtins cel_core_builtins = {items, sizeof(items) / sizeof(items[0])};

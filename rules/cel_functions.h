@@ -13,9 +13,12 @@
 #include "rules/cel.h"
 
 /* Sets of types, for `takes`. */
-#define CEL_BIT(type) (1u << (type))
-#define CEL_ANY       0x1ffeu /* all but absent and error */
-#define CEL_NUMBERS   (CEL_BIT(CEL_INT) | CEL_BIT(CEL_UINT) | CEL_BIT(CEL_DOUBLE))
+#define CEL_BIT(type)  (1u << (type))
+#define CEL_ANY        0x1ffeu /* all but absent and error */
+#define CEL_NUMBERS    (CEL_BIT(CEL_INT) | CEL_BIT(CEL_UINT) | CEL_BIT(CEL_DOUBLE))
+/* Of a text what it has to be: one that is known at load is looked at then. */
+#define CEL_IS_ZONE    (1u << 14)
+#define CEL_IS_PATTERN (1u << 15)
 
 enum cel_style {
     CEL_GLOBAL, /* size(x) */

@@ -331,6 +331,11 @@ static bool are_comparable(enum cel_operator op, enum cel_type a, enum cel_type 
     return (a == b || a == CEL_DYN || b == CEL_DYN) && has_order;
 }
 
+bool cel_can_equal(enum cel_type a, enum cel_type b)
+{
+    return are_comparable(CEL_EQUAL, a, b);
+}
+
 static bool unary_result(enum cel_operator op, enum cel_type a, enum cel_type *result)
 {
     *result = op == CEL_NOT ? CEL_BOOL : a;

@@ -32,6 +32,9 @@ const char *cel_operator_text(enum cel_operator op);
 struct value cel_operate(struct cel_activation *activation, enum cel_operator op, struct value a,
                          struct value b);
 
+/* Could values of these types be equal? Yes where one is CEL_DYN, or may be null. */
+bool cel_can_equal(enum cel_type a, enum cel_type b);
+
 /*
  * The type of the result, where types alone tell, else CEL_DYN. False: no values of these types go
  * together, `message` (256 bytes) says so.

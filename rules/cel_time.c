@@ -332,7 +332,7 @@ static struct value get_milliseconds(struct cel_activation *activation,
 }
 
 #define TIME  (CEL_BIT(CEL_TIMESTAMP) | CEL_BIT(CEL_DURATION))
-#define ZONE  CEL_BIT(CEL_STRING)
+#define ZONE  (CEL_BIT(CEL_STRING) | CEL_IS_ZONE)
 #define STAMP CEL_BIT(CEL_TIMESTAMP)
 
 static const struct cel_builtin items[] = {

@@ -72,6 +72,7 @@ struct cel_node {
     struct slice text;
     struct slice variables[2]; /* of a macro */
     struct value constant;
+    const struct cel_shape *shape; /* set by the checker where it knows more than `type` */
     const struct cel_builtin *builtin;
     const struct cel_function *function;
 };

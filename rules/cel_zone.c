@@ -9,6 +9,7 @@
 
 #include "core/buf.h"
 #include "core/check.h"
+#include "core/diag.h"
 #include "rules/cel_zone_file.h"
 
 #define ZONES_FOLDER  "/usr/share/zoneinfo"
@@ -185,6 +186,29 @@ bool cel_zone_find(struct slice name, struct cel_zone_ref *ref)
     if (entry)
         ref->zone = zone_of(entry);
     return ref->zone != NULL;
+}
+
+void cel_zone_explain(struct slice name, char *message)
+{
+    char wrong[NAME_SIZE_MAX + 1];
+    const char *names[ZONES_MAX];
+    snprintf(wrong, sizeof(wrong), "%.*s",
+             name.size > NAME_SIZE_MAX ? NAME_SIZE_MAX : (int)name.size, name.data);
+    pthread_once(&once, list_zones);
+    for (size_t i = 0; i < entry_count; i++)
+        names[i] = entries[i].name;
+    const char *nearest = diag_nearest(wrong, names, entry_count);
+    if (entry_count == 0)
+        snprintf(message, 256, "there is no time zone '%s': this system has no tz database in %s",
+                 wrong, ZONES_FOLDER);
+    else if (nearest)
+        snprintf(message, 256, "there is no time zone '%s': did you mean '%s'?", wrong, nearest);
+    else
+        snprintf(
+            message, 256,
+            "there is no time zone '%s': write a name of the tz database such as Asia/Bangkok, "
+            "or an offset such as +07:00",
+            wrong);
 }
 
 int32_t cel_zone_offset(struct cel_zone_ref ref, int64_t utc_s)

@@ -26,6 +26,9 @@ struct cel_zone_ref {
 };
 bool cel_zone_find(struct slice name, struct cel_zone_ref *ref);
 
+/* For a person: why there is no such zone, and what would be right; 256 bytes. */
+void cel_zone_explain(struct slice name, char *message);
+
 /* Seconds that the zone is ahead of UTC at that moment. */
 int32_t cel_zone_offset(struct cel_zone_ref ref, int64_t utc_s);
 

@@ -89,6 +89,53 @@ static bool bind_event(struct loader *loader, const struct slice *segments, uint
 
 /* ---- context */
 
+static const struct cel_shape an_int = {.type = CEL_INT}, a_text = {.type = CEL_STRING};
+static const struct cel_shape a_double = {.type = CEL_DOUBLE};
+static const struct cel_shape text_or_null = {.type = CEL_STRING, .or_null = true};
+static const struct cel_shape double_or_null = {.type = CEL_DOUBLE, .or_null = true};
+
+/* As state/items.c shows it: a line without a name or price has null there. */
+static const struct cel_shape_field line_fields[] = {
+    {"product_id", &a_text},
+    {"name", &text_or_null},
+    {"price", &double_or_null},
+    {"quantity", &a_double},
+};
+static const struct cel_shape a_line = {
+    .type = CEL_MAP,
+    .key = CEL_STRING,
+    .fields = line_fields,
+    .field_count = sizeof(line_fields) / sizeof(line_fields[0]),
+    .what = "a line item",
+};
+
+/* What a variable holds, where its type alone does not say it. */
+static const struct cel_shape *shape_of(const struct layout_variable *variable)
+{
+    static const struct cel_shape timestamp = {.type = CEL_TIMESTAMP, .or_null = true};
+    static const struct cel_shape items = {.type = CEL_LIST, .element = &a_line};
+    static const struct cel_shape set = {.type = CEL_LIST, .element = &a_text};
+    static const struct cel_shape counter = {
+        .type = CEL_MAP, .key = CEL_STRING, .element = &an_int};
+    switch (variable->type) {
+    case LAYOUT_TIMESTAMP:
+        return &timestamp;
+    case LAYOUT_LINE_ITEMS:
+        return &items;
+    case LAYOUT_SET:
+        return &set;
+    case LAYOUT_COUNTER:
+        return &counter;
+    case LAYOUT_BOOL:
+    case LAYOUT_INT:
+    case LAYOUT_DOUBLE:
+    case LAYOUT_STRING:
+    case LAYOUT_WINDOW:
+        break;
+    }
+    return NULL;
+}
+
 static enum cel_type cel_type_of(const struct layout_variable *variable)
 {
     switch (variable->type) {
@@ -120,9 +167,12 @@ static bool bind_context(struct loader *loader, const struct slice *segments, ui
     if (count == 1)
         return bind(binding, SLOT_NUMBER(SLOT_CONTEXT, 0), 1, CEL_MAP);
     int32_t index = load_find_variable(machine, segments[1]);
-    if (index >= 0)
-        return bind(binding, SLOT_NUMBER(SLOT_VARIABLE, index), 2,
-                    cel_type_of(&machine->layout_variables[index]));
+    if (index >= 0) {
+        const struct layout_variable *variable = &machine->layout_variables[index];
+        bind(binding, SLOT_NUMBER(SLOT_VARIABLE, index), 2, cel_type_of(variable));
+        binding->shape = shape_of(variable);
+        return true;
+    }
     const char *names[MACHINE_VARIABLES_MAX];
     for (uint32_t i = 0; i < machine->variable_count; i++)
         names[i] = machine->variables[i].name.data;

@@ -8,14 +8,17 @@
 
 #define LABEL_SIZE_MAX 60 /* of a guard: longer ones are cut */
 
-/* Inside of a quoted string. */
+/* Inside of a quoted string, in which Graphviz reads HTML's character references too. */
 static void put(FILE *out, struct slice text)
 {
     for (size_t i = 0; i < text.size; i++) {
         char c = text.data[i];
         if (c == '"' || c == '\\')
             fputc('\\', out);
-        fputc(c == '\n' || c == '\r' || c == '\t' ? ' ' : c, out);
+        if (c == '&')
+            fputs("&amp;", out);
+        else
+            fputc(c == '\n' || c == '\r' || c == '\t' ? ' ' : c, out);
     }
 }
 

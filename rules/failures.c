@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/check.h"
+#include "core/log.h"
 #include "core/utf8.h"
 #include "rules/rules.h"
 
@@ -42,6 +43,7 @@ void failures_add(struct failures *failures, uint32_t rule, struct slice message
     if (kept.size > 0)
         memcpy(failure->message, kept.data, kept.size);
     failure->message[kept.size] = '\0';
+    log_one_line(failure->message);
 }
 
 void failures_clear(struct failures *failures)

@@ -258,17 +258,32 @@ static struct value call_new_order(struct cel_activation *activation, const stru
     return value_bool(hash_bytes(value_text(id)) != step->customer->order_hash);
 }
 
+/* What they give, where a type alone does not say it. */
+static const struct cel_shape a_text = {.type = CEL_STRING};
+static const struct cel_shape texts = {.type = CEL_LIST, .element = &a_text};
+static const struct cel_shape text_or_null = {.type = CEL_STRING, .or_null = true};
+static const struct cel_shape timestamp_or_null = {.type = CEL_TIMESTAMP, .or_null = true};
+
 /* clang-format off */
 const struct cel_function step_functions[] = {
-    {"get",         2, call_get,         CEL_DYN,    {CEL_DYN, CEL_DYN}, true,  true},
-    {"touched",     1, call_touched,     CEL_INT,    {CEL_DYN},          true,  false},
-    {"removed",     1, call_removed,     CEL_INT,    {CEL_DYN},          true,  false},
-    {"total",       1, call_total,       CEL_DOUBLE, {CEL_LIST},         true,  false},
-    {"currency",    1, call_currency,    CEL_DYN,    {CEL_LIST},         true,  false},
-    {"top",         1, call_top,         CEL_STRING, {CEL_MAP},          true,  false},
-    {"next_date",   3, step_next_date,   CEL_DYN,    {CEL_TIMESTAMP, CEL_DYN, CEL_STRING}, false, false},
-    {"product_ids", 1, call_product_ids, CEL_LIST,   {CEL_MAP},          true,  false},
-    {"new_order",   1, call_new_order,   CEL_BOOL,   {CEL_MAP},          true,  false},
+    {.name = "get", .argument_count = 2, .call = call_get,
+     .by_reference = true, .or_path = true, .gives_default = true},
+    {.name = "touched", .argument_count = 1, .call = call_touched, .result = CEL_INT,
+     .by_reference = true},
+    {.name = "removed", .argument_count = 1, .call = call_removed, .result = CEL_INT,
+     .by_reference = true},
+    {.name = "total", .argument_count = 1, .call = call_total, .result = CEL_DOUBLE,
+     .arguments = {CEL_LIST}, .by_reference = true},
+    {.name = "currency", .argument_count = 1, .call = call_currency, .shape = &text_or_null,
+     .arguments = {CEL_LIST}, .by_reference = true},
+    {.name = "top", .argument_count = 1, .call = call_top, .result = CEL_STRING,
+     .arguments = {CEL_MAP}, .by_reference = true},
+    {.name = "next_date", .argument_count = 3, .call = step_next_date, .shape = &timestamp_or_null,
+     .arguments = {CEL_TIMESTAMP, CEL_DYN, CEL_STRING}, .check = step_check_next_date},
+    {.name = "product_ids", .argument_count = 1, .call = call_product_ids, .shape = &texts,
+     .arguments = {CEL_MAP}, .by_reference = true},
+    {.name = "new_order", .argument_count = 1, .call = call_new_order, .result = CEL_BOOL,
+     .arguments = {CEL_MAP}, .by_reference = true},
 };
 /* clang-format on */
 const uint32_t step_function_count = sizeof(step_functions) / sizeof(step_functions[0]);

@@ -1,6 +1,10 @@
 /* next_date(after, dates, zone): when a date of the calendar comes next, by the clock on somebody's wall. */
 #include "rules/functions_date.h"
+
+#include <stdio.h>
+
 #include "core/datetime.h"
+#include "rules/cel_functions.h"
 #include "rules/cel_time.h"
 #include "rules/cel_zone.h"
 #include "rules/step.h"
@@ -98,13 +102,46 @@ static void find_next(const struct date *date, int64_t after_s, struct cel_zone_
             take_earlier(moment_in(date, y, zone), after_s, next_s);
 }
 
-static struct value wrong_date(struct cel_activation *activation, struct value text)
+/* Each has 256 bytes for its message. */
+static bool check_count(uint32_t count, char *message)
 {
+    if (count > DATES_MAX)
+        snprintf(message, 256, "next_date(): at most %d dates, not %u", DATES_MAX, count);
+    return count <= DATES_MAX;
+}
+
+static bool check_date(struct value text, struct date *date, char *message)
+{
+    if (text.kind == VALUE_STRING && read_date(value_text(text), date))
+        return true;
     if (text.kind != VALUE_STRING)
-        return cel_error(activation->arena, "next_date(): a date is a text such as '04-13T09:00'");
-    return cel_error(activation->arena,
-                     "next_date(): '%.*s' is no date: MM-DD or YYYY-MM-DD, with Thh:mm or without",
-                     (int)(text.size < 64 ? text.size : 64), text.s);
+        snprintf(message, 256, "next_date(): a date is a text such as '04-13T09:00', not %s",
+                 cel_type_name((enum cel_type)text.kind));
+    else
+        snprintf(message, 256,
+                 "next_date(): '%.*s' is no date: MM-DD or YYYY-MM-DD, with Thh:mm or without",
+                 (int)(text.size < 64 ? text.size : 64), text.s);
+    return false;
+}
+
+static bool is_many(struct value dates)
+{
+    return dates.kind == VALUE_LIST || dates.kind == VALUE_MAP;
+}
+
+bool step_check_next_date(uint32_t index, struct value known, bool is_element, char *message)
+{
+    struct cel_zone_ref zone;
+    struct date date;
+    if (index == 2 && known.kind == VALUE_STRING && !cel_zone_find(value_text(known), &zone)) {
+        cel_zone_explain(value_text(known), message);
+        return false;
+    }
+    if (index != 1)
+        return true; /* their types have been looked at */
+    if (is_many(known) && !is_element)
+        return check_count(cel_size(known), message);
+    return check_date(known, &date, message);
 }
 
 struct value step_next_date(struct cel_activation *activation, const struct value *arguments,
@@ -113,23 +150,22 @@ struct value step_next_date(struct cel_activation *activation, const struct valu
     struct value dates = arguments[1], text, ignored;
     struct cel_zone_ref zone;
     struct date date;
+    char message[256];
     int64_t none = INT64_MAX, next_s = none;
     (void)count;
     if (!cel_zone_find(value_text(arguments[2]), &zone))
         return cel_error(activation->arena, "next_date(): there is no time zone '%.*s'",
                          (int)(arguments[2].size < 64 ? arguments[2].size : 64), arguments[2].s);
-    bool is_many = dates.kind == VALUE_LIST || dates.kind == VALUE_MAP;
-    uint32_t size = is_many ? cel_size(dates) : 1;
-    if (size > DATES_MAX)
-        return cel_error(activation->arena, "next_date(): at most %d dates, not %u", DATES_MAX,
-                         size);
+    uint32_t size = is_many(dates) ? cel_size(dates) : 1;
+    if (!check_count(size, message))
+        return cel_error(activation->arena, "%s", message);
     for (uint32_t i = 0; i < size; i++) {
         if (dates.kind == VALUE_MAP)
             cel_entry(activation, dates, i, &text, &ignored);
         else
-            text = is_many ? cel_at(activation, dates, i) : dates;
-        if (text.kind != VALUE_STRING || !read_date(value_text(text), &date))
-            return wrong_date(activation, text);
+            text = is_many(dates) ? cel_at(activation, dates, i) : dates;
+        if (!check_date(text, &date, message))
+            return cel_error(activation->arena, "%s", message);
         find_next(&date, arguments[0].i, zone, &next_s);
     }
     return next_s == none ? value_null() : cel_timestamp(next_s, 0);

@@ -8,4 +8,6 @@
 struct value step_next_date(struct cel_activation *activation, const struct value *arguments,
                             uint32_t count);
 
+/* As cel_function.check: dates and zones that are known at load. */
+bool step_check_next_date(uint32_t index, struct value known, bool is_element, char *message);
 #endif

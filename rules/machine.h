@@ -153,7 +153,7 @@ struct handler {
 struct variable {
     struct slice name;
     struct diag_pos at;
-    bool is_assigned, is_counted, is_summed; /* by some action: for the checks */
+    bool is_assigned, is_counted, is_summed; /* by some action, not just null: for the checks */
 };
 
 struct observation {

@@ -288,10 +288,11 @@ static bool read_assignment(struct loader *loader, const struct yaml_node *key,
         report_verb(loader, key->at, "assign", (uint32_t)variable);
         return false;
     }
-    loader->machine->variables[variable].is_assigned = true;
+    struct variable *assigned = &loader->machine->variables[variable];
+    enum cel_type given = expression.program ? cel_program_type(expression.program) : CEL_DYN;
+    assigned->is_assigned = assigned->is_assigned || given != CEL_NULL;
     if (!expression.program)
         return false;
-    enum cel_type given = cel_program_type(expression.program);
     if (!fits(type, given)) {
         diag_error(loader->diag, value->at, "'%s' is of type %s, the expression gives %s",
                    key->text.data, load_type_name(type), cel_type_name(given));

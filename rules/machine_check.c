@@ -20,12 +20,21 @@ static void reach_state(struct reach *reach, uint32_t state)
     reach->queue[reach->queue_count++] = state;
 }
 
-static bool never_holds(const struct transition *transition)
+static bool is_constant(const struct expression *guard, bool holds)
 {
     struct value constant;
-    return transition->guard.program &&
-           cel_program_constant(transition->guard.program, &constant) &&
-           constant.kind == VALUE_BOOL && !constant.b;
+    return guard->program && cel_program_constant(guard->program, &constant) &&
+           constant.kind == VALUE_BOOL && constant.b == holds;
+}
+
+static bool never_holds(const struct transition *transition)
+{
+    return is_constant(&transition->guard, false);
+}
+
+bool load_always_holds(const struct transition *transition)
+{
+    return transition->guard.text.size == 0 || is_constant(&transition->guard, true);
 }
 
 static void reach_targets(struct reach *reach, struct transitions transitions)
@@ -97,18 +106,13 @@ static void check_reached(struct loader *loader)
 
 /* ---- timers that can't fire */
 
-static bool is_unguarded(const struct transition *transition)
-{
-    return transition->guard.text.size == 0;
-}
-
 /* True where the state is left whenever these are looked at. */
 static bool always_leaves(struct transitions transitions)
 {
     for (uint32_t i = 0; i < transitions.count; i++) {
         if (!transitions.items[i].has_target)
             return false;
-        if (is_unguarded(&transitions.items[i]))
+        if (load_always_holds(&transitions.items[i]))
             return true;
     }
     return false;
@@ -139,7 +143,7 @@ static void check_timer(struct loader *loader, const struct state *state, uint32
     }
     if (timer->kind == TIMER_AT) {
         if (!loader->machine->variables[timer->variable].is_assigned)
-            warn_of_timer(loader, timer, "nothing assigns its variable");
+            warn_of_timer(loader, timer, "nothing assigns a time to its variable");
         return;
     }
     if (timer->kind == TIMER_IDLE && forget_ms > 0 && timer->duration_ms > forget_ms) {

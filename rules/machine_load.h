@@ -98,6 +98,8 @@ void load_state_names(struct loader *loader);
 void load_states(struct loader *loader);
 
 /* ---- machine_check.c: what can be said of the whole */
+/* It has no guard, or one that is the constant true. */
+bool load_always_holds(const struct transition *transition);
 void load_check_windows(struct loader *loader);
 void load_check_machine(struct loader *loader);
 void load_check_signals(struct loader *loader);

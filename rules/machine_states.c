@@ -78,9 +78,12 @@ static void read_transition(struct loader *loader, const struct yaml_node *node,
 static void warn_of_hidden(struct loader *loader, struct transitions transitions)
 {
     for (uint32_t i = 0; i + 1 < transitions.count; i++)
-        if (transitions.items[i].guard.text.size == 0) {
+        if (load_always_holds(&transitions.items[i])) {
+            bool has_guard = transitions.items[i].guard.text.size > 0;
             diag_warning(loader->diag, transitions.items[i + 1].at,
-                         "this transition is never looked at: the one before it has no guard");
+                         "this transition is never looked at: %s",
+                         has_guard ? "the guard of the one before it is always true"
+                                   : "the one before it has no guard");
             return;
         }
 }

@@ -110,15 +110,29 @@ static void begin_input(struct step *step, enum step_input input)
     step->from = step->to = current_state(step);
 }
 
+/* What `observe` says comes before the transition is known: its signals lead to where that does. */
+static void lead_observed(struct step *step, size_t first, const struct transition *transition)
+{
+    struct signal_list *signals = step->context->signals;
+    if (!transition->has_target)
+        return;
+    for (size_t i = first; i < signals->count; i++)
+        signals->items[i].to = step->machine->states[transition->target].name;
+}
+
 static void handle_named(struct step *step, uint32_t name_id)
 {
     const struct handler *handler =
         step->rules->handlers[(size_t)name_id * step->rules->machine_count + step->index];
+    size_t first = step->context->signals->count;
     if (handler && handler->observe)
         step_actions(step, handler->observe);
     const struct transitions *transitions = find_transitions(step, handler);
-    if (transitions)
-        take_first(step, transitions);
+    const struct transition *transition = transitions ? choose(step, transitions) : NULL;
+    if (transition) {
+        lead_observed(step, first, transition);
+        take(step, transition);
+    }
     if (transitions || (handler && handler->observe))
         run_always(step);
 }

@@ -89,6 +89,7 @@ if [ $with_tests = 1 ]; then
     need_command clang-tidy clang-tidy
     need_command shellcheck shellcheck
     need_command python3 python3
+    need_command dot graphviz
     # The sanitizers of clang.
     compgen -G '/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer*' >/dev/null ||
         compgen -G '/usr/lib/clang/*/lib/linux/libclang_rt.fuzzer*' >/dev/null ||

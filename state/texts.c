@@ -80,7 +80,7 @@ static struct value map_find(const struct value_view *view, struct slice key, st
 {
     (void)arena;
     const struct texts *texts = texts_of_map(view);
-    uint32_t index = find(texts, key);
+    uint32_t index = find(texts, utf8_cut(key, TEXTS_TEXT_SIZE_MAX)); /* as it was counted */
     if (index == texts->count)
         return (struct value){.kind = VALUE_ABSENT};
     return value_int(texts_count_at(texts, index));

@@ -68,10 +68,28 @@ static void test_total_size_counts_since_the_last_reset(void **state)
     assert_int_equal(arena->total_size, 0);
 }
 
+/* What is handed out lies in a block, whatever the sizes: a block's end is where its last one is rounded up to. */
+static void test_odd_sizes_stay_within_their_blocks(void **state)
+{
+    struct arena *arena = *state;
+    for (size_t large = 70002; large < 70018; large++) {
+        arena_fini(arena);
+        arena_alloc(arena, large);
+        for (size_t n = 0, size = 1; n < 3000; n++, size = size * 7 % 257 + 1) {
+            char *memory = arena_alloc(arena, size);
+            assert_true(ARENA_SEPARATE || memory + size <= arena->end);
+            assert_true(ARENA_SEPARATE || arena->next <= arena->end);
+            memset(memory, 5, size);
+        }
+        arena_alloc(arena, 2 * large + 1);
+        assert_true(ARENA_SEPARATE || arena->next <= arena->end);
+    }
+}
+
 /* With the sanitizer every allocation is a block of its own, so there is nothing to keep. */
 static void test_memory_is_kept_over_a_reset(void **state)
 {
-#if defined(__SANITIZE_ADDRESS__)
+#if ARENA_SEPARATE
     (void)state;
     print_message("skipped: the sanitizer's arena keeps nothing\n");
     skip();
@@ -115,6 +133,7 @@ int main(void)
         WITH_ARENA(test_blocks_are_aligned_and_apart),
         WITH_ARENA(test_calloc_clears_memory_that_was_used_before),
         WITH_ARENA(test_large_blocks_fit_and_small_ones_go_on),
+        WITH_ARENA(test_odd_sizes_stay_within_their_blocks),
         WITH_ARENA(test_total_size_counts_since_the_last_reset),
         WITH_ARENA(test_memory_is_kept_over_a_reset),
         WITH_ARENA(test_copy_and_printf),

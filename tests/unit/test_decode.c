@@ -752,6 +752,21 @@ static void test_details_say_what_is_wrong(void **state)
     }
 }
 
+/* Where nothing has been read before there is no day to compare with: eleven zeros and 12:34:56Z. */
+static void test_the_first_time_is_read_as_any_other(void **state)
+{
+    static const struct event_wants none = {0};
+    struct fixture *fixture = *state;
+    struct decoder *fresh = decoder_new(fixture->schema, &none);
+    struct slice message = fixture_message(
+        fixture, "{'userId': 'u', 'event': 'x', 'timestamp': "
+                 "'#x b4 00 00 00 00 00 00 00 00 00 00 00 31 32 3a 33 34 3a 35 36 5a'}");
+
+    decode_message(fresh, message, EVENT_NO_TIME, &fixture->arena, &fixture->decoded);
+    assert_int_equal(fixture->decoded.dead, EVENT_DEAD_BAD_TIME);
+    decoder_free(fresh);
+}
+
 /* ---- whole maps, and wants that meet in one place ---- */
 
 static void test_whole_maps_can_be_wanted(void **state)
@@ -825,6 +840,7 @@ int main(void)
         cmocka_unit_test(test_1_mib_is_read_and_a_byte_more_is_not),
         cmocka_unit_test(test_every_truncation_is_a_dead_letter),
         cmocka_unit_test(test_details_say_what_is_wrong),
+        cmocka_unit_test(test_the_first_time_is_read_as_any_other),
         cmocka_unit_test(test_whole_maps_can_be_wanted),
         cmocka_unit_test(test_nothing_need_be_wanted),
     };

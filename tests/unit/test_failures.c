@@ -137,6 +137,8 @@ static void test_a_long_message_is_cut_between_characters(void **state)
     assert_int_equal(strlen(failures.items[0].message), 156);
     failures_add(&failures, 0, SLICE(""));
     assert_string_equal(failures.items[0].message, "");
+    failures_add(&failures, 0, SLICE("bad: a\n\x1b[31m\x7f"));
+    assert_string_equal(failures.items[0].message, "bad: a  [31m ");
     failures_fini(&failures);
 }
 

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "core/yaml.h"
 #include "rules/rules.h"
 
 struct wrong {
@@ -205,7 +206,7 @@ static const struct wrong mistakes[] = {
     {STATE("{ at: { tt: b } }"),
      "5:14: there is no variable 'tt': did you mean 't'?\n"},
     {STATE("{ at: { t: b } }"),
-     "5:14: warning: this timer can't fire: nothing assigns its variable\n"},
+     "5:14: warning: this timer can't fire: nothing assigns a time to its variable\n"},
     {STATE("{ goal: yes }"),
      "5:14: 'goal' must be true or false\n"},
     {STATE("{ entry: clear }"),
@@ -288,6 +289,63 @@ static const struct wrong mistakes[] = {
      "3:20: touched() takes a variable, such as context.items\n"},
     {TOP("data: { x: \"'total(context.n)' + string(top(context.keys))\" }"),
      ""},
+    {STATE("{ at: { t: b }, on: { look: { target: b, actions: { assign: { t: null } } } } }"),
+     "5:14: warning: this timer can't fire: nothing assigns a time to its variable\n"},
+    {STATE("{ at: { t: b }, on: { look: { target: b, actions: { assign: { t: now } } } } }"),
+     ""},
+    {TOP("on: { look: [ { guard: 'true', target: a }, b ] }"),
+     "3:45: warning: this transition is never looked at: the guard of the one before it is always true\n"},
+    {TOP("on: { look: [ { guard: 'context.n', target: a }, b ] }"),
+     "3:25: must be bool, is int\n"},
+    {STATE("{ after: { 1h: { guard: 'true', target: b }, 2h: b } }"),
+     "5:51: warning: this timer can't fire: the state has always been left by then, by another timer\n"},
+    {TOP("data: { x: context.t > 5 }"),
+     "3:22: '>' can't be applied to google.protobuf.Timestamp and int\n"},
+    {TOP("data: { x: context.t - now > 3 }"),
+     "3:28: '>' can't be applied to google.protobuf.Duration and int\n"},
+    {TOP("data: { x: context.t == null || context.t > timestamp(0) || context.t > event.properties.x }"),
+     ""},
+    {TOP("on: { look: { guard: context.t, target: a } }"),
+     "3:22: must be bool, is a timestamp\n"},
+    {TOP("observe: { look: { assign: { n: context.t } } }"),
+     "3:33: 'n' is of type int, the expression gives timestamp\n"},
+    {TOP("data: { x: \"get(event.properties.x, 0) > 'a'\" }"),
+     "3:40: '>' can't be applied to int and string\n"},
+    {TOP("data: { x: 'get(event.properties.x, 0) > 1.5 && get(event.properties.y, null) > 1' }"),
+     ""},
+    {TOP("data: { x: context.keys.x == 'a' }"),
+     "3:27: '==' can't be applied to int and string\n"},
+    {TOP("data: { x: \"context.items[0].foo == 1\" }"),
+     "3:30: a line item has no field 'foo': it has product_id, name, price and quantity\n"},
+    {TOP("data: { x: \"context.items.exists(i, has(i.prize))\" }"),
+     "3:43: a line item has no field 'prize': did you mean 'price'?\n"},
+    {TOP("data: { x: \"context.items[0].quantity == 'a'\" }"),
+     "3:39: '==' can't be applied to double and string\n"},
+    {TOP("data: { x: \"context.items.all(i, i.price == null || i.price > 5 && i.name != 'x')\" }"),
+     ""},
+    {TOP("data: { x: \"context.set[0] > 5\" }"),
+     "3:28: '>' can't be applied to string and int\n"},
+    {TOP("data: { x: \"context.set.exists(s, s > 5)\" }"),
+     "3:37: '>' can't be applied to string and int\n"},
+    {TOP("data: { x: 1 in context.set }"),
+     "3:14: the elements of this list are string: int is never among them\n"},
+    {TOP("data: { x: currency(context.items) > 5 }"),
+     "3:36: '>' can't be applied to string and int\n"},
+    {TOP("data: { x: \"currency(context.items) == null || product_ids(event).exists(p, p == 'a')\" }"),
+     ""},
+    {TOP("data: { x: \"1 in product_ids(event)\" }"),
+     "3:15: the elements of this list are string: int is never among them\n"},
+    {TOP("data: { x: \"next_date(now, '13-45', 'UTC')\" }"),
+     "3:28: next_date(): '13-45' is no date: MM-DD or YYYY-MM-DD, with Thh:mm or without\n"},
+    {TOP("data: { x: \"next_date(now, ['04-13T09:00', '2027-02-30', 5], 'UTC')\" }"),
+     "3:44: next_date(): '2027-02-30' is no date: MM-DD or YYYY-MM-DD, with Thh:mm or without\n"
+     "3:58: next_date(): a date is a text such as '04-13T09:00', not int\n"},
+    {TOP("data: { x: \"next_date(now, '04-13', context.s != '' ? context.s : '+7')\" }"),
+     "3:67: there is no time zone '+7': write a name of the tz database such as Asia/Bangkok, or an offset such as +07:00\n"},
+    {TOP("data: { x: \"next_date(now, '02-29', '+07:00') > 5\" }"),
+     "3:47: '>' can't be applied to google.protobuf.Timestamp and int\n"},
+    {TOP("data: { x: \"now.getHours('Asia/Bankok') > 3\" }"),
+     "3:26: there is no time zone 'Asia/Bankok': did you mean 'Asia/Bangkok'?\n"},
     {"machine: m\ncontext: { x: { type: string, max: 70000 } }\ninitial: a\nstates: { a: {} }\n",
      "2:36: 'max' must be a whole number from 1 to 65535\n"},
     /* The place of an expression's mistake is its own, in whatever style and line it stands. */
@@ -363,7 +421,7 @@ static const struct wrong mistakes[] = {
 /* clang-format on */
 
 /* What the loader says of one file, without the file's name. NULL where it takes it without a word. */
-static char *complaints(const char *text)
+static char *complaints_with(const char *text, const char *constants)
 {
     char path[] = "/tmp/stagecoach-wrong-XXXXXX";
     const char *file = path;
@@ -378,10 +436,13 @@ static char *complaints(const char *text)
     diag_init(&diag);
     struct rules_options options = {
         .files = &file, .file_count = 1, .forget_after_ms = INT64_C(400) * 86400000};
+    struct yaml_file *yaml = constants ? yaml_parse("c.yaml", slice_of(constants), &diag) : NULL;
+    options.constants = yaml ? yaml_root(yaml) : NULL;
     struct rules *rules = rules_load(&options, &diag);
     assert_true(rules == NULL || diag.error_count == 0);
     assert_true(rules != NULL || diag.error_count > 0);
     rules_free(rules);
+    yaml_free(yaml);
     FILE *memory = open_memstream(&said, &size);
     diag_print(&diag, memory);
     fclose(memory);
@@ -400,6 +461,36 @@ static char *complaints(const char *text)
     }
     *to = '\0';
     return said;
+}
+
+static char *complaints(const char *text)
+{
+    return complaints_with(text, NULL);
+}
+
+/* A date or zone of the configuration is looked at where it is used, and named. */
+static void test_a_wrong_constant_is_named(void **state)
+{
+    static const char text[] =
+        TOP("data: { x: 'next_date(now, constants.days, constants.zone)', y: '"
+            "now.getHours(constants.zone) + constants.days.size()' }");
+    (void)state;
+    char *said = complaints_with(text, "{ zone: Asia/Bangkok, days: { 04-13T09:00: songkran } }");
+    assert_string_equal(said, "");
+    free(said);
+    said =
+        complaints_with(text, "{ zone: Asia/Bankok, days: { 13-01T09:00: x, 04-13: y, 4-1: z } }");
+    assert_string_equal(
+        said,
+        "3:38: constants.days: next_date(): '13-01T09:00' is no date: MM-DD or YYYY-MM-DD, with "
+        "Thh:mm or without\n"
+        "3:38: constants.days: next_date(): '4-1' is no date: MM-DD or YYYY-MM-DD, with Thh:mm "
+        "or without\n"
+        "3:54: constants.zone: there is no time zone 'Asia/Bankok': did you mean "
+        "'Asia/Bangkok'?\n"
+        "3:89: constants.zone: there is no time zone 'Asia/Bankok': did you mean "
+        "'Asia/Bangkok'?\n");
+    free(said);
 }
 
 static void test_each_mistake_is_said_with_its_place(void **state)
@@ -508,6 +599,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_mistake_is_said_with_its_place),
+        cmocka_unit_test(test_a_wrong_constant_is_named),
         cmocka_unit_test(test_all_files_in_one_run),
         cmocka_unit_test(test_limits),
     };

@@ -211,11 +211,27 @@ static void test_as_json(void **state)
     JSON_OF("\xd4\x05\x01", "null");
     JSON_OF("\x83\x01\xa1"
             "a\xc0\x02\x91\x03\x04",
-            "{\"1\":\"a\",\"null\":2,\"[3]\":4}");
+            "{\"1\":\"a\",\"null\":2,\"\":4}");
+    JSON_OF("\x81\x82\x01\x02\x81\x90\x03\x04\x05", "{\"\":5}");
+    JSON_OF("\x81\x92\x01", "null");
     JSON_OF("\xa1\xff", "\"\xEF\xBF\xBD\"");
     JSON_OF("\x92\x01", "null");
     JSON_OF("\x01\x01", "null");
     JSON_OF("\xc7\x0c\xff\x00\x00\x00\x00\x7f\xff\xff\xff\xff\xff\xff\xff", "null");
+}
+
+/* A map as the key of a map as the key of a map: no more JSON than there are bytes. */
+static void test_as_json_keys_do_not_grow(void **state)
+{
+    char nest[MP_DEPTH_MAX * 2];
+    struct buf out;
+    (void)state;
+    memset(nest, 0x81, MP_DEPTH_MAX);
+    memset(nest + MP_DEPTH_MAX, 0x01, MP_DEPTH_MAX);
+    buf_init(&out);
+    mp_to_json((struct slice){nest, sizeof nest}, &out);
+    assert_true(out.size <= sizeof nest);
+    buf_fini(&out);
 }
 
 /* ---- the vectors ---- */
@@ -694,6 +710,7 @@ int main(void)
         cmocka_unit_test(test_value_gives_the_bytes_and_moves_on),
         cmocka_unit_test(test_of_a_key_that_is_there_twice_the_last_counts),
         cmocka_unit_test(test_as_json),
+        cmocka_unit_test(test_as_json_keys_do_not_grow),
         cmocka_unit_test(test_every_encoding_of_kawanets_suite_has_its_value),
         cmocka_unit_test(test_both_streams_of_msgpack_ruby_equal_their_json),
         cmocka_unit_test(test_random_messages_are_read_as_msgpack_c_reads_them),

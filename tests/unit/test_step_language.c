@@ -99,7 +99,7 @@ static void test_which_transitions_are_looked_at(void **state)
 /* clang-format off */
 static const struct language_row order_rows[] = {
     {"observe, emit, exit, actions, emit_transitions, entry, always", {ORDER}, "0s page_viewed\n 10s go",
-     "10s m.observed a>a go { state: a, n: 1, since: 10000 }\n"
+     "10s m.observed a>b go { state: a, n: 1, since: 10000 }\n"
      "10s m.emit a>b go { state: a, n: 1, since: 10000 }\n"
      "10s m.exit_a a>b go { state: a, n: 1 }\n"
      "10s m.action a>b go { state: a, n: 11, since: 10000 }\n"
