@@ -25,7 +25,8 @@ static bool unknown(char *message, const char *what, struct slice name, const ch
     return false;
 }
 
-static bool bind(struct cel_binding *binding, uint32_t slot, uint32_t consumed, enum cel_type type)
+static bool bind_to(struct cel_binding *binding, uint32_t slot, uint32_t consumed,
+                    enum cel_type type)
 {
     *binding = (struct cel_binding){.slot = slot, .consumed = consumed, .type = type};
     return true;
@@ -41,16 +42,16 @@ static bool bind_properties(struct rules *rules, const struct slice *segments, u
     uint32_t path = machine_want_path(rules, EVENT_ROOT_PROPERTIES, segments + 2, depth);
     bool is_id = depth && rules->paths[path].read == EVENT_READ_ID;
     enum cel_type type = depth == 0 ? CEL_MAP : is_id ? CEL_STRING : CEL_DYN;
-    return bind(binding, SLOT_NUMBER(SLOT_PATH, path), 2 + depth, type);
+    return bind_to(binding, SLOT_NUMBER(SLOT_PATH, path), 2 + depth, type);
 }
 
 static bool bind_raw(struct rules *rules, const struct slice *segments, uint32_t count,
                      struct cel_binding *binding)
 {
     if (count == 2)
-        return bind(binding, SLOT_NUMBER(SLOT_EVENT_RAW, 0), 2, CEL_MAP);
+        return bind_to(binding, SLOT_NUMBER(SLOT_EVENT_RAW, 0), 2, CEL_MAP);
     uint32_t path = machine_want_path(rules, EVENT_ROOT_RAW, segments + 2, 1);
-    return bind(binding, SLOT_NUMBER(SLOT_PATH, path), 3, CEL_DYN);
+    return bind_to(binding, SLOT_NUMBER(SLOT_PATH, path), 3, CEL_DYN);
 }
 
 static bool bind_event(struct loader *loader, const struct slice *segments, uint32_t count,
@@ -70,7 +71,7 @@ static bool bind_event(struct loader *loader, const struct slice *segments, uint
     struct rules *rules = loader->rules;
     if (count == 1) {
         machine_want_items(rules);
-        return bind(binding, SLOT_NUMBER(SLOT_EVENT, 0), 1, CEL_MAP);
+        return bind_to(binding, SLOT_NUMBER(SLOT_EVENT, 0), 1, CEL_MAP);
     }
     if (slice_is(segments[1], "properties"))
         return bind_properties(rules, segments, count, binding);
@@ -80,7 +81,7 @@ static bool bind_event(struct loader *loader, const struct slice *segments, uint
     for (size_t i = 0; i < FIELD_COUNT; i++) {
         names[i] = fields[i].name;
         if (slice_is(segments[1], fields[i].name))
-            return bind(binding, SLOT_NUMBER(fields[i].slot, 0), 2, fields[i].type);
+            return bind_to(binding, SLOT_NUMBER(fields[i].slot, 0), 2, fields[i].type);
     }
     binding->consumed = 1;
     return unknown(message, "event field", segments[1], names, FIELD_COUNT,
@@ -165,11 +166,11 @@ static bool bind_context(struct loader *loader, const struct slice *segments, ui
 {
     const struct machine *machine = loader->machine;
     if (count == 1)
-        return bind(binding, SLOT_NUMBER(SLOT_CONTEXT, 0), 1, CEL_MAP);
+        return bind_to(binding, SLOT_NUMBER(SLOT_CONTEXT, 0), 1, CEL_MAP);
     int32_t index = load_find_variable(machine, segments[1]);
     if (index >= 0) {
         const struct layout_variable *variable = &machine->layout_variables[index];
-        bind(binding, SLOT_NUMBER(SLOT_VARIABLE, index), 2, cel_type_of(variable));
+        bind_to(binding, SLOT_NUMBER(SLOT_VARIABLE, index), 2, cel_type_of(variable));
         binding->shape = shape_of(variable);
         return true;
     }
@@ -200,7 +201,7 @@ static bool bind_machines(struct loader *loader, const struct slice *segments, u
         if (!slice_equal(rules->machines[i].name, segments[1]))
             continue;
         if (count > 2 && slice_is(segments[2], "state"))
-            return bind(binding, SLOT_NUMBER(SLOT_MACHINE_STATE, i), 3, CEL_STRING);
+            return bind_to(binding, SLOT_NUMBER(SLOT_MACHINE_STATE, i), 3, CEL_STRING);
         binding->consumed = 2;
         snprintf(message, MESSAGE_SIZE,
                  "of another machine only its state is seen: machines.%.*s.state",
@@ -347,11 +348,11 @@ static bool resolve(void *self, const struct slice *segments, uint32_t count,
     if (slice_is(first, "context"))
         return bind_context(loader, segments, count, binding, message);
     if (slice_is(first, "state"))
-        return bind(binding, SLOT_NUMBER(SLOT_STATE, 0), 1, CEL_STRING);
+        return bind_to(binding, SLOT_NUMBER(SLOT_STATE, 0), 1, CEL_STRING);
     if (slice_is(first, "entered"))
-        return bind(binding, SLOT_NUMBER(SLOT_ENTERED, 0), 1, CEL_TIMESTAMP);
+        return bind_to(binding, SLOT_NUMBER(SLOT_ENTERED, 0), 1, CEL_TIMESTAMP);
     if (slice_is(first, "now"))
-        return bind(binding, SLOT_NUMBER(SLOT_NOW, 0), 1, CEL_TIMESTAMP);
+        return bind_to(binding, SLOT_NUMBER(SLOT_NOW, 0), 1, CEL_TIMESTAMP);
     if (slice_is(first, "machines"))
         return bind_machines(loader, segments, count, binding, message);
     if (slice_is(first, "constants"))
