@@ -65,17 +65,23 @@ static enum err refuse(const struct worker *worker, const struct lane *lane, enu
 {
     const struct config *config = worker->setting->config;
     const struct topic_partition *id = &lane->partition.id;
-    char how[256] = "see \"Begin a partition anew\" in docs/operations.md";
+    static const char format[] =
+        "topic %s partition %d: %s. Nothing was changed. A person has to decide: %s (%s)";
+    const char *how = advices[advice].rebuilds
+                          ? "see \"Rebuild a partition\" in docs/operations.md"
+                          : "see \"Begin a partition anew\" in docs/operations.md";
+    char command[sizeof info->text];
 
-    if (advices[advice].rebuilds)
-        snprintf(how, sizeof how,
-                 "stop all members of the group, redis-cli DEL "
-                 "'%s:{%s/%s/%d}:meta', start",
-                 config->redis_prefix, config->group, id->topic, (int)id->partition);
-    return err_set(
-        info, ERR_FATAL,
-        "topic %s partition %d: %s. Nothing was changed. A person has to decide: %s (%s)",
-        id->topic, (int)id->partition, what, advices[advice].text, how);
+    snprintf(command, sizeof command,
+             "stop all members of the group, redis-cli DEL '%s:{%s/%s/%d}:meta', start",
+             config->redis_prefix, config->group, id->topic, (int)id->partition);
+    /* A command that is cut would be another one. */
+    int size = snprintf(NULL, 0, format, id->topic, (int)id->partition, what, advices[advice].text,
+                        command);
+    if (advices[advice].rebuilds && size > 0 && (size_t)size < sizeof info->text)
+        how = command;
+    return err_set(info, ERR_FATAL, format, id->topic, (int)id->partition, what,
+                   advices[advice].text, how);
 }
 
 /* ---- reading ---- */

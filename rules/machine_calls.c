@@ -97,6 +97,13 @@ static void check_argument(struct loader *loader, const struct yaml_node *node,
                    wanted_text(call->wanted));
 }
 
+/* What a text says with YAML's escapes the look at the whole file has not seen. */
+static void note_call(struct machine *machine, const struct call *call)
+{
+    machine->asks_touched |= strcmp(call->function, "touched") == 0;
+    machine->asks_removed |= strcmp(call->function, "removed") == 0;
+}
+
 void load_check_calls(struct loader *loader, const struct yaml_node *node)
 {
     struct slice text = node->text;
@@ -122,7 +129,9 @@ void load_check_calls(struct loader *loader, const struct yaml_node *node)
         const struct call *call = find_call((struct slice){text.data + begin, pos - begin});
         size_t open = skip_blanks(text, pos);
         bool is_method = begin > 0 && text.data[begin - 1] == '.';
-        if (call && !is_method && open < text.size && text.data[open] == '(')
-            check_argument(loader, node, call, open + 1);
+        if (!call || is_method || open >= text.size || text.data[open] != '(')
+            continue;
+        note_call(loader->machine, call);
+        check_argument(loader, node, call, open + 1);
     }
 }

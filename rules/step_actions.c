@@ -173,13 +173,20 @@ static void note(struct step *step, uint32_t variable, struct slice text, enum t
         step_touch(step, variable, text);
 }
 
+/* A text that lies in the variable itself would go with it when it grows. */
+static struct slice kept(struct step *step, uint32_t variable, struct slice text)
+{
+    return texts_hold(step->slots[variable].texts, text) ? arena_copy(step->context->arena, text)
+                                                         : text;
+}
+
 static void count_key(struct step *step, const struct action *action, struct value value)
 {
     if (value.kind != VALUE_STRING) {
         action_failed(step, action->rule, SLICE("'count' takes a text"));
         return;
     }
-    struct slice key = step_element(value_text(value));
+    struct slice key = kept(step, action->variable, step_element(value_text(value)));
     if (key.size == 0)
         return;
     uint32_t max = step->layout->variables[action->variable].max;
@@ -187,9 +194,8 @@ static void count_key(struct step *step, const struct action *action, struct val
          texts_count_up(&step->slots[action->variable].texts, key, max));
 }
 
-static void add_text(struct step *step, uint32_t variable, struct value value)
+static void add_text(struct step *step, uint32_t variable, struct slice text)
 {
-    struct slice text = step_element(value_text(value));
     if (text.size == 0)
         return;
     uint32_t max = step->layout->variables[variable].max;
@@ -198,30 +204,39 @@ static void add_text(struct step *step, uint32_t variable, struct value value)
         note(step, variable, text, added);
 }
 
-static bool are_texts(struct step *step, struct value list)
+/* All of them first, since the list may be the variable itself, and in any case hold texts of it. NULL: not all are texts. */
+static struct slice *texts_of_list(struct step *step, uint32_t variable, struct value list,
+                                   size_t *count)
 {
     struct step_list cursor = step_list_of(list);
+    struct slice *texts = arena_alloc(step->context->arena, (cursor.count + 1) * sizeof *texts);
     struct value element;
-    while (step_list_next(step, &cursor, &element))
+    *count = 0;
+    while (step_list_next(step, &cursor, &element)) {
         if (element.kind != VALUE_STRING)
-            return false;
-    return true;
+            return NULL;
+        texts[(*count)++] = kept(step, variable, step_element(value_text(element)));
+    }
+    return texts;
 }
 
 static void add(struct step *step, const struct action *action, struct value value)
 {
+    uint32_t variable = action->variable;
+    struct slice *texts = NULL;
+    size_t count = 0;
     if (value.kind == VALUE_STRING) {
-        add_text(step, action->variable, value);
+        add_text(step, variable, kept(step, variable, step_element(value_text(value))));
         return;
     }
-    if (value.kind != VALUE_LIST || !are_texts(step, value)) {
+    if (value.kind == VALUE_LIST)
+        texts = texts_of_list(step, variable, value, &count);
+    if (!texts) {
         action_failed(step, action->rule, SLICE("'add' takes a text or a list of texts"));
         return;
     }
-    struct step_list cursor = step_list_of(value);
-    struct value element;
-    while (step_list_next(step, &cursor, &element))
-        add_text(step, action->variable, element);
+    for (size_t i = 0; i < count; i++)
+        add_text(step, variable, texts[i]);
 }
 
 /* ---- all of them */

@@ -205,6 +205,14 @@ static void append(struct texts **texts_at_slot, struct slice text, bool is_coun
     texts->count++;
 }
 
+bool texts_hold(const struct texts *texts, struct slice text)
+{
+    if (!texts)
+        return false;
+    uintptr_t begin = (uintptr_t)text_of(texts), at = (uintptr_t)text.data;
+    return at >= begin && at - begin < texts->text_capacity;
+}
+
 enum texts_added texts_add(struct texts **texts_at_slot, struct slice text, uint32_t max)
 {
     text = utf8_cut(text, TEXTS_TEXT_SIZE_MAX);

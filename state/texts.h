@@ -16,6 +16,9 @@ struct texts;
 
 enum texts_added { TEXTS_ADDED, TEXTS_THERE, TEXTS_FULL };
 
+/* Does the text lie in here? Then it must be copied before something else is added. */
+bool texts_hold(const struct texts *texts, struct slice text);
+
 /* Set: adds where it is not there yet. An empty text is neither added nor counted: TEXTS_THERE. */
 enum texts_added texts_add(struct texts **texts, struct slice text, uint32_t max);
 

@@ -816,13 +816,15 @@ static const struct refusal {
 };
 
 /* Nothing of the partition has changed when it has been refused. */
-static void check_refusal(const struct refusal *refusal)
+static void check_refusal(const struct refusal *refusal, const char *prefix)
 {
     struct world world;
     struct errinfo info = {""};
     enum err rc = ERR_NONE;
 
     world_init(&world, 5, 1000000);
+    if (prefix)
+        world.config->redis_prefix = prefix;
     feed(&world, 5, EVENTS / 40);
     struct worker *worker = new_worker(&world);
     run_to_end(&world, worker);
@@ -851,7 +853,22 @@ static void test_each_refusal_says_what_to_do(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
-        check_refusal(&refusals[i]);
+        check_refusal(&refusals[i], NULL);
+}
+
+/* A command that does not fit into a message is not cut, since then it would be another one. */
+static void test_a_long_command_is_left_to_the_docs(void **state)
+{
+    char prefix[400];
+    struct refusal refusal = {0};
+    (void)state;
+    memset(prefix, 'p', sizeof prefix - 1);
+    prefix[sizeof prefix - 1] = '\0';
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
+        if (refusals[i].spoil == set_c_back)
+            refusal = refusals[i];
+    refusal.how = "(see \"Rebuild a partition\" in docs/operations.md)";
+    check_refusal(&refusal, prefix);
 }
 
 int main(void)
@@ -862,6 +879,7 @@ int main(void)
         cmocka_unit_test(test_a_publisher_beside_the_worker_changes_nothing),
         cmocka_unit_test(test_rules_that_fail_are_told_by_their_place),
         cmocka_unit_test(test_each_refusal_says_what_to_do),
+        cmocka_unit_test(test_a_long_command_is_left_to_the_docs),
         cmocka_unit_test(test_disturbances_lose_nothing_and_repeat_nothing),
     };
     log_set_level(getenv("STAGECOACH_SIM_LOG") ? LOG_DEBUG : LOG_OFF);

@@ -534,6 +534,58 @@ static void test_functions(void **state)
     RUN(get_rows);
 }
 
+/* ---- a variable that is fed with its own texts, and moves when it grows */
+
+#define OWN(context, action)                                                                       \
+    "machine: m\n"                                                                                 \
+    "context: { " context " }\n"                                                                   \
+    "data: { v: context.v }\n"                                                                     \
+    "observe: { look: { " action " } }\n"                                                          \
+    "initial: a\n"                                                                                 \
+    "states: { a: { on: { dump: { emit: m.dump } } } }\n"
+
+#define LOOKS                                                                                      \
+    "0s look { w: abcdefghij }\n 1s look { w: klmnopqrst }\n 2s look { w: 0123456789 }\n"          \
+    "3s look { w: ABCDEFGHIJ }\n 4s look { w: KLMNOPQRST }\n 5s look { w: qwertyuiop }\n 6s dump"
+
+/* clang-format off */
+static const struct language_row own_rows[] = {
+    {"a set, with what is new first", {OWN("v: { type: set, max: 99 }", "add: { v: '[event.properties.w] + context.v' }")}, LOOKS,
+     "6s m.dump a>a dump { v: [abcdefghij, klmnopqrst, 0123456789, ABCDEFGHIJ, KLMNOPQRST, qwertyuiop] }", "m=a"},
+    {"a set, with parts of its own", {OWN("v: { type: set, max: 99 }", "add: { v: '[event.properties.w] + context.v.map(t, t.substring(5))' }")},
+     "0s look { w: abcdefghij }\n 1s look { w: klmnopqrstuvwxyz }\n 2s look { w: 0123456789 }\n 3s dump",
+     "3s m.dump a>a dump { v: [abcdefghij, klmnopqrstuvwxyz, fghij, 0123456789, pqrstuvwxyz] }", "m=a"},
+    {"a counter, by parts of its keys", {OWN("v: { type: counter, max: 99 }", "count: { v: 'size(context.v) > 0 ? top(context.v).substring(size(context.v)) : event.properties.w' }")},
+     "0s look { w: abcdefghijklmnopqrstuvwxyz }\n 1s look\n 2s look\n 3s look\n 4s look\n 5s dump",
+     "5s m.dump a>a dump { v: { abcdefghijklmnopqrstuvwxyz: 1, bcdefghijklmnopqrstuvwxyz: 1, cdefghijklmnopqrstuvwxyz: 1, "
+     "defghijklmnopqrstuvwxyz: 1, efghijklmnopqrstuvwxyz: 1 } }", "m=a"},
+};
+/* clang-format on */
+
+static const struct language_row escaped_rows[] = {
+    {"touched(), written with an escape of YAML",
+     {"machine: m\n"
+      "context: { s: { type: set, max: 4 } }\n"
+      "observe: { e: { add: { s: event.name } } }\n"
+      "initial: a\n"
+      "states: { a: { on: { e: { guard: \"touche\\x64(context.s) > 0\", emit: m.yes } } } }\n"},
+     "0s e\n 1s e",
+     "0s m.yes a>a e",
+     "m=a"},
+};
+
+static void test_what_is_noted_does_not_depend_on_how_it_is_written(void **state)
+{
+    (void)state;
+    RUN(escaped_rows);
+}
+
+static void test_a_variable_is_fed_with_its_own_texts(void **state)
+{
+    (void)state;
+    RUN(own_rows);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -549,6 +601,8 @@ int main(void)
         cmocka_unit_test(test_signals_between_machines),
         cmocka_unit_test(test_touched_and_removed),
         cmocka_unit_test(test_functions),
+        cmocka_unit_test(test_a_variable_is_fed_with_its_own_texts),
+        cmocka_unit_test(test_what_is_noted_does_not_depend_on_how_it_is_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
