@@ -24,17 +24,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static struct schema *schema;
 static struct yaml_file *constants;
 
-static struct schema *load_schema(void)
-{
-    struct diag diag;
-    diag_init(&diag);
-    struct schema *loaded =
-        schema_load(STAGECOACH_SOURCE_DIR "/config/schemas/segment.yaml", &diag);
-    diag_fini(&diag);
-    CHECK(loaded != NULL);
-    return loaded;
-}
-
 static struct yaml_file *load_constants(void)
 {
     struct diag diag;
@@ -134,7 +123,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct diag diag;
 
     if (!schema) {
-        schema = load_schema();
+        schema = random_schema();
         constants = load_constants();
     }
     options.constants = yaml_root(constants);

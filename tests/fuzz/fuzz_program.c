@@ -163,17 +163,6 @@ static void check_again(struct world *world, const struct cel_program *program,
 
 static struct schema *schema;
 
-static struct schema *load_schema(void)
-{
-    struct diag diag;
-    diag_init(&diag);
-    struct schema *loaded =
-        schema_load(STAGECOACH_SOURCE_DIR "/config/schemas/segment.yaml", &diag);
-    diag_fini(&diag);
-    CHECK(loaded != NULL);
-    return loaded;
-}
-
 /* As a quoted scalar. */
 static void add_quoted(struct buf *out, struct slice text)
 {
@@ -326,7 +315,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct choices choices = {data, size};
     struct buf properties, expression;
     if (!schema)
-        schema = load_schema();
+        schema = random_schema();
     buf_init(&properties);
     buf_init(&expression);
     random_properties(&choices, random_keys, RANDOM_KEY_COUNT, &properties);

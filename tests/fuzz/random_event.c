@@ -3,8 +3,21 @@
 #include <math.h>
 #include <msgpack.h>
 
+#include "core/check.h"
+
 #define DEPTH_MAX 4
 #define WIDTH_MAX 6
+
+struct schema *random_schema(void)
+{
+    struct diag diag;
+    diag_init(&diag);
+    struct schema *loaded =
+        schema_load(STAGECOACH_SOURCE_DIR "/config/schemas/segment.yaml", &diag);
+    diag_fini(&diag);
+    CHECK(loaded != NULL);
+    return loaded;
+}
 
 const char *const random_keys[RANDOM_KEY_COUNT] = {"a", "b", "n", "text", "list", "map", "at", "z"};
 

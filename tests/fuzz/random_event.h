@@ -6,9 +6,13 @@
 #ifndef FUZZ_RANDOM_EVENT_H
 #define FUZZ_RANDOM_EVENT_H
 
+#include "consumer/schema.h"
 #include "core/buf.h"
 #include "core/slice.h"
 #include "tests/fuzz/choices.h"
+
+/* That of these events. Never NULL; to be freed with schema_free(). */
+struct schema *random_schema(void);
 
 /* What properties are called: no schema calls them otherwise. */
 #define RANDOM_KEY_COUNT 8
