@@ -84,6 +84,16 @@ static rd_kafka_t *admin_of(struct cluster_kafka *kafka)
     return kafka->admin;
 }
 
+static void fail_start(const struct cluster_kafka *kafka)
+{
+    char path[512];
+
+    snprintf(path, sizeof path, "%s/broker.log", kafka->folder);
+    process_print_end(process_log(kafka->process));
+    process_print_end(path);
+    FAIL("the broker did not start");
+}
+
 static void wait_for_broker(struct cluster_kafka *kafka)
 {
     rd_kafka_t *handle = open_handle(kafka, RD_KAFKA_PRODUCER, (const char *[]){NULL});
@@ -99,8 +109,7 @@ static void wait_for_broker(struct cluster_kafka *kafka)
         if (ready)
             break;
         if (kafka->process != NULL && process_wait(kafka->process, 0, NULL))
-            FAIL("the broker did not start; see %s and %s/broker.log", process_log(kafka->process),
-                 kafka->folder);
+            fail_start(kafka);
         if (process_now_ms() > end)
             FAIL("no answer from the broker at %s: %s", kafka->address, rd_kafka_err2str(err));
         process_nap_ms(50);
@@ -121,7 +130,7 @@ static void kafka_launch(struct cluster_kafka *kafka)
     wait_until(access(path, R_OK) == 0 || process_wait(kafka->process, 0, NULL), 600000);
     file = fopen(path, "r");
     if (file == NULL || fscanf(file, "%63s", kafka->address) != 1)
-        FAIL("the broker did not start; see %s", process_log(kafka->process));
+        fail_start(kafka);
     fclose(file);
     wait_for_broker(kafka);
 }
@@ -702,8 +711,10 @@ static void redis_launch(struct cluster_redis *redis)
     redis->process = process_start(redis->folder, argv);
     wait_until((context = redis_connect(redis)) != NULL || process_wait(redis->process, 0, NULL),
                SERVER_TIMEOUT_MS);
-    if (context == NULL)
-        FAIL("redis-server did not start; see %s", process_log(redis->process));
+    if (context == NULL) {
+        process_print_end(process_log(redis->process));
+        FAIL("redis-server did not start");
+    }
     redisFree(context);
 }
 

@@ -20,7 +20,6 @@
 #include "producer/signal.h"
 
 #define SHIPPED        STAGECOACH_SOURCE_DIR "/config/machines/"
-#define LOG_TAIL       4000
 #define DIFFERENCE_MAX 5 /* lines shown of each side */
 
 #define FAIL(pipeline, ...) pipeline_fail(pipeline, __FILE__, __LINE__, __VA_ARGS__)
@@ -33,15 +32,6 @@ static void *allocate(size_t size)
     return memory;
 }
 
-static void print_tail(const struct process *process)
-{
-    char *log = process_read_log(process);
-    size_t size = strlen(log);
-    const char *from = size > LOG_TAIL ? log + size - LOG_TAIL : log;
-    fprintf(stderr, "--- the end of %s:\n%s---\n", process_log(process), from);
-    free(log);
-}
-
 void pipeline_fail(struct pipeline *pipeline, const char *file, int line, const char *format, ...)
 {
     char text[1024];
@@ -52,7 +42,7 @@ void pipeline_fail(struct pipeline *pipeline, const char *file, int line, const 
     va_end(args);
     for (int i = 0; i < PIPELINE_PROCESSES; i++)
         if (pipeline->processes[i])
-            print_tail(pipeline->processes[i]);
+            process_print_end(process_log(pipeline->processes[i]));
     process_fail(file, line, "%s", text);
 }
 

@@ -28,6 +28,7 @@ struct process {
 };
 
 #define FAIL(...) process_fail(__FILE__, __LINE__, __VA_ARGS__)
+#define END_SIZE  4000 /* of a log that is shown */
 
 void process_fail(const char *file, int line, const char *format, ...)
 {
@@ -177,20 +178,39 @@ const char *process_log(const struct process *process)
     return process->log;
 }
 
-char *process_read_log(const struct process *process)
+static char *read_file(const char *path)
 {
-    FILE *file = fopen(process->log, "rb");
+    FILE *file = fopen(path, "rb");
     struct stat status;
     char *text;
 
     if (file == NULL || fstat(fileno(file), &status) != 0)
-        FAIL("%s: %s", process->log, strerror(errno));
+        FAIL("%s: %s", path, strerror(errno));
     text = malloc((size_t)status.st_size + 1);
     if (text == NULL)
         FAIL("out of memory");
     text[fread(text, 1, (size_t)status.st_size, file)] = '\0';
     fclose(file);
     return text;
+}
+
+char *process_read_log(const struct process *process)
+{
+    return read_file(process->log);
+}
+
+void process_print_end(const char *path)
+{
+    char *text;
+    size_t size;
+
+    if (access(path, R_OK) != 0)
+        return;
+    text = read_file(path);
+    size = strlen(text);
+    fprintf(stderr, "--- the end of %s:\n%s---\n", path,
+            size > END_SIZE ? text + size - END_SIZE : text);
+    free(text);
 }
 
 void process_signal(struct process *process, int signal)

@@ -37,6 +37,12 @@ const char *process_log(const struct process *process);
 /* The whole log as text, to be freed; for small ones. */
 char *process_read_log(const struct process *process);
 
+/*
+ * The end of a file to stderr, nothing when there is none: where the folder is removed afterwards, that is
+ * all that tells why.
+ */
+void process_print_end(const char *path);
+
 /* Sends a signal; nothing happens when it has ended. */
 void process_signal(struct process *process, int signal);
 

@@ -126,7 +126,9 @@ LOG4J
         cat "$dir/format.log" >&2
         return 1
     fi
-    echo "127.0.0.1:$broker" >"$dir/address"
+    # Renamed into place: who waits for the file must not read it while it is still empty.
+    echo "127.0.0.1:$broker" >"$dir/address.new"
+    mv "$dir/address.new" "$dir/address"
 }
 
 # Becomes the broker.
