@@ -265,14 +265,13 @@ void customer_clear(const struct layout_variable *variable, union customer_slot 
 
 static size_t history_size(uint32_t id_capacity)
 {
-    return offsetof(struct customer_history, ids) + id_capacity * sizeof(uint64_t);
+    return sizeof(struct customer_history) + (size_t)id_capacity * CUSTOMER_ID_REST;
 }
 
-/* Room for ids 1, 3, 7, 16: with the head these fill malloc's sizes of 24, 40, 72 and 144 bytes. */
+/* With the head these fill malloc's sizes of 56, 88 and 152 bytes. */
 static uint32_t grown_id_capacity(uint32_t capacity)
 {
-    uint32_t grown = 2 * capacity + 1;
-    return grown > 7 ? CUSTOMER_IDS_MAX : grown;
+    return capacity < 3 ? 3 : capacity < 8 ? 8 : CUSTOMER_IDS_MAX;
 }
 
 static struct customer_history *history_with(struct customer *customer, uint32_t id_capacity)
@@ -283,31 +282,60 @@ static struct customer_history *history_with(struct customer *customer, uint32_t
     bool is_new = !history;
     history = heap_grow(history, history_size(id_capacity));
     if (is_new)
-        memset(history, 0, offsetof(struct customer_history, ids));
+        memset(history, 0, sizeof *history);
     history->id_capacity = (uint8_t)id_capacity;
     customer->history = history;
     return history;
 }
 
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the lowest bytes of a word come first");
+
+/* One load, from the byte before the rest on, whatever that is. */
+static uint64_t id_at(const struct customer_history *history, uint32_t place)
+{
+    const char *rests = (const char *)history + offsetof(struct customer_history, id_rests);
+    uint64_t id;
+    memcpy(&id, rests + (size_t)place * CUSTOMER_ID_REST - 1, sizeof id);
+    return (id & ~UINT64_C(0xFF)) | history->id_tags[place];
+}
+
+static void put_id(struct customer_history *history, uint32_t place, uint64_t id_hash)
+{
+    uint64_t rest = id_hash >> 8;
+    history->id_tags[place] = (uint8_t)id_hash;
+    memcpy(history->id_rests[place], &rest, CUSTOMER_ID_REST);
+}
+
 /* Until the ring is full, entries lie in the order of arrival and id_next is their number. */
 void customer_add_id(struct customer *customer, uint64_t id_hash)
 {
-    uint32_t capacity = customer->history ? customer->history->id_capacity : 0;
-    uint32_t count = customer->history ? customer->history->id_count : 0;
-    if (count == capacity && capacity < CUSTOMER_IDS_MAX)
-        capacity = grown_id_capacity(capacity);
-    struct customer_history *history = history_with(customer, capacity);
-    history->ids[history->id_next] = id_hash;
+    struct customer_history *history = customer->history;
+    if (!history || history->id_next == history->id_capacity)
+        history = history_with(customer, grown_id_capacity(history ? history->id_capacity : 0));
+    put_id(history, history->id_next, id_hash);
     history->id_next = (uint8_t)((history->id_next + 1) % CUSTOMER_IDS_MAX);
     if (history->id_count < CUSTOMER_IDS_MAX)
         history->id_count++;
 }
 
+/* Is one of the 8 bytes this one? A byte of `differs` that is 0 borrows (Warren, Hacker's Delight, 6-1). */
+static bool has_byte(const uint8_t bytes[8], uint8_t byte)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t differs;
+    memcpy(&differs, bytes, 8);
+    differs ^= ones * byte;
+    return ((differs - ones) & ~differs & ones << 7) != 0;
+}
+
 bool customer_id_known(const struct customer *customer, uint64_t id_hash)
 {
     const struct customer_history *history = customer->history;
-    for (uint32_t i = 0; history && i < history->id_count; i++)
-        if (history->ids[i] == id_hash)
+    if (!history || (!has_byte(history->id_tags, (uint8_t)id_hash) &&
+                     !has_byte(history->id_tags + 8, (uint8_t)id_hash)))
+        return false;
+    for (uint32_t i = 0; i < history->id_count; i++)
+        if (id_at(history, i) == id_hash)
             return true;
     return false;
 }
@@ -322,18 +350,18 @@ uint64_t customer_id_at(const struct customer *customer, uint32_t index)
     const struct customer_history *history = customer->history;
     CHECK(history && index < history->id_count);
     uint32_t oldest = history->id_count == CUSTOMER_IDS_MAX ? history->id_next : 0;
-    return history->ids[(oldest + index) % CUSTOMER_IDS_MAX];
+    return id_at(history, (oldest + index) % CUSTOMER_IDS_MAX);
 }
 
 uint32_t customer_ids(const struct customer *customer, uint64_t ids[CUSTOMER_IDS_MAX])
 {
     const struct customer_history *history = customer->history;
-    if (!history || history->id_count == 0)
-        return 0;
-    uint32_t count = history->id_count;
+    uint32_t count = customer_id_count(customer);
     uint32_t oldest = count == CUSTOMER_IDS_MAX ? history->id_next : 0;
-    memcpy(ids, history->ids + oldest, (count - oldest) * sizeof(*ids));
-    memcpy(ids + count - oldest, history->ids, oldest * sizeof(*ids));
+    for (uint32_t place = oldest; place < count; place++)
+        *ids++ = id_at(history, place);
+    for (uint32_t place = 0; place < oldest; place++)
+        *ids++ = id_at(history, place);
     return count;
 }
 
@@ -346,7 +374,8 @@ void customer_ids_restore(struct customer *customer, const uint64_t *ids, uint32
     if (capacity == 0)
         return;
     struct customer_history *history = history_with(customer, capacity);
-    memcpy(history->ids, ids, count * sizeof(*ids));
+    for (uint32_t i = 0; i < count; i++)
+        put_id(history, i, ids[i]);
     history->id_count = (uint8_t)count;
     history->id_next = (uint8_t)(count % CUSTOMER_IDS_MAX);
 }

@@ -25,6 +25,7 @@
 #include "state/layout.h"
 
 #define CUSTOMER_IDS_MAX      16
+#define CUSTOMER_ID_REST      7   /* bytes of an id's hash beside its tag */
 #define CUSTOMER_FIRED_MAX    255 /* beyond it the earliest deadline goes */
 #define CUSTOMER_KEY_SIZE_MAX 128
 #define CUSTOMER_NO_TIMER     UINT32_MAX
@@ -64,13 +65,17 @@ struct customer_fired {
     uint32_t rank_next;
 };
 
-/* What only those need who have been heard from with an id, or whose timers gave signals. */
+/*
+ * What only those need who have been heard from with an id, or whose timers gave signals. Of each id's hash the lowest byte
+ * lies among the tags, the seven others behind: nearly every id is new, and the tags, one cache line, say so.
+ */
 struct customer_history {
     uint8_t id_count, id_next; /* a ring: `id_next` is written next, the oldest once there are 16 */
     uint8_t id_capacity;
     uint8_t fired_count, fired_capacity;
     struct customer_fired *fired; /* owned; in the order of arrival */
-    uint64_t ids[];               /* hashes */
+    uint8_t id_tags[CUSTOMER_IDS_MAX];
+    uint8_t id_rests[][CUSTOMER_ID_REST];
 };
 
 struct customer {

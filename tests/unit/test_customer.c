@@ -245,6 +245,27 @@ static void test_the_last_16_ids_are_known(void **state)
     customer_free(&layout, customer);
 }
 
+/* The lowest byte says for nearly all that they are new; for these it does not. */
+static void test_ids_are_told_apart_by_each_of_their_bytes(void **state)
+{
+    (void)state;
+    for (uint32_t shift = 0; shift < 64; shift += 8) {
+        struct customer *customer = customer_new(&layout, SLICE("u42"), 1000);
+        uint64_t ids[CUSTOMER_IDS_MAX];
+        assert_false(customer_id_known(customer, 0));
+        for (uint64_t i = 0; i < 40; i++) {
+            uint64_t id = UINT64_C(0x1122334455667700) ^ (i << shift | i >> (64 - shift) % 64);
+            assert_false(customer_id_known(customer, id));
+            assert_false(
+                customer_id_known(customer, 0)); /* as all bytes of places without an id are */
+            customer_add_id(customer, id);
+            assert_true(customer_id_known(customer, id));
+            assert_true(ids[customer_ids(customer, ids) - 1] == id);
+        }
+        customer_free(&layout, customer);
+    }
+}
+
 static void test_restored_ids_go_on_as_before(void **state)
 {
     (void)state;
@@ -433,6 +454,7 @@ int main(void)
         cmocka_unit_test(test_values_read_what_was_written),
         cmocka_unit_test(test_strings_are_cut_and_emptied),
         cmocka_unit_test(test_the_last_16_ids_are_known),
+        cmocka_unit_test(test_ids_are_told_apart_by_each_of_their_bytes),
         cmocka_unit_test(test_restored_ids_go_on_as_before),
         cmocka_unit_test(test_ranks_count_on_for_the_same_machine_and_deadline),
         cmocka_unit_test(test_ranks_that_cannot_come_again_are_dropped),
