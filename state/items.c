@@ -18,9 +18,9 @@ struct line {
 };
 
 /*
- * Lines and text are two blocks that grow by doubling. A line that changes or goes leaves its text
- * behind as garbage; it is swept when the block is full, so that a change costs no allocation once
- * the cart has its size.
+ * One block, so that what is looked at once in a while costs few cache misses; it grows by doubling. A line that changes or goes
+ * leaves its text behind as garbage; it is swept when there is no more room, so that a change costs no allocation once the cart
+ * has its size.
  */
 struct items {
     struct value_view view; /* must be first */
@@ -29,9 +29,13 @@ struct items {
     uint32_t text_live; /* of text_size, what lines use */
     uint8_t currency_size;
     char currency[ITEMS_CURRENCY_SIZE_MAX];
-    struct line *lines;
-    char *text;
+    struct line lines[]; /* `capacity` of them; then the text */
 };
+
+static char *text_of(const struct items *items)
+{
+    return (char *)(uintptr_t)(items->lines + items->capacity);
+}
 
 /* ---- as CEL sees them */
 
@@ -74,7 +78,7 @@ size_t items_count(const struct items *items)
 
 static struct slice line_id(const struct items *items, const struct line *line)
 {
-    return (struct slice){items->text + line->text, line->id_size};
+    return (struct slice){text_of(items) + line->text, line->id_size};
 }
 
 struct items_line items_at(const struct items *items, size_t index)
@@ -83,7 +87,7 @@ struct items_line items_at(const struct items *items, size_t index)
     const struct line *line = &items->lines[index];
     return (struct items_line){
         .product_id = line_id(items, line),
-        .name = {items->text + line->text + line->id_size, line->name_size},
+        .name = {text_of(items) + line->text + line->id_size, line->name_size},
         .has_price = line->has_price,
         .price = line->price,
         .quantity = line->quantity,
@@ -106,31 +110,22 @@ struct slice items_currency(const struct items *items)
     return (struct slice){items->currency, items->currency_size};
 }
 
+static size_t block_size(const struct items *shape)
+{
+    return sizeof(*shape) + shape->capacity * sizeof(struct line) + shape->text_capacity;
+}
+
 size_t items_size(const struct items *items)
 {
-    return items ? sizeof(*items) + items->capacity * sizeof(struct line) + items->text_capacity
-                 : 0;
+    return items ? block_size(items) : 0;
 }
 
 /* ---- changing */
 
 void items_clear(struct items **items)
 {
-    if (!*items)
-        return;
-    free((*items)->lines);
-    free((*items)->text);
     free(*items);
     *items = NULL;
-}
-
-static struct items *items_made(struct items **items)
-{
-    if (!*items) {
-        *items = heap_new(sizeof(**items));
-        (*items)->view.ops = &view_ops;
-    }
-    return *items;
 }
 
 static uint32_t line_text_size(const struct line *line)
@@ -138,36 +133,35 @@ static uint32_t line_text_size(const struct line *line)
     return (uint32_t)line->id_size + line->name_size;
 }
 
-/* Room for `size` more bytes of text: a new block without the garbage, of twice what is in use. */
-static void make_text_room(struct items *items, uint32_t size)
+/* The lines in a new block, without the garbage, with room for one more line and `size` more bytes of text. */
+static struct items *grown(struct items *old, uint32_t size)
 {
-    if (items->text_capacity - items->text_size >= size)
-        return;
-    uint32_t needed = items->text_live + size;
-    uint32_t capacity = items->text_capacity ? items->text_capacity : 64;
-    while (capacity < needed + needed / 2)
-        capacity *= 2;
-    char *text = heap_grow(NULL, capacity);
-    uint32_t end = 0;
-    for (uint32_t i = 0; i < items->count; i++) {
-        struct line *line = &items->lines[i];
-        memcpy(text + end, items->text + line->text, line_text_size(line));
-        line->text = end;
-        end += line_text_size(line);
+    static const struct items none = {.view = {&view_ops}, .capacity = 2, .text_capacity = 64};
+    const struct items *from = old ? old : &none;
+    struct items shape = *from;
+    uint32_t needed = from->text_live + size;
+
+    if (shape.count == shape.capacity)
+        shape.capacity *= 2;
+    while (shape.text_capacity < needed + needed / 2)
+        shape.text_capacity *= 2;
+    shape.text_size = 0;
+    struct items *items = heap_grow(NULL, block_size(&shape));
+    *items = shape;
+    for (uint32_t i = 0; i < from->count; i++) {
+        items->lines[i] = from->lines[i];
+        items->lines[i].text = items->text_size;
+        memcpy(text_of(items) + items->text_size, text_of(from) + from->lines[i].text,
+               line_text_size(&from->lines[i]));
+        items->text_size += line_text_size(&from->lines[i]);
     }
-    free(items->text);
-    items->text = text;
-    items->text_size = end;
-    items->text_live = end;
-    items->text_capacity = capacity;
+    free(old);
+    return items;
 }
 
-static void make_line_room(struct items *items)
+static bool has_room(const struct items *items, size_t size)
 {
-    if (items->count < items->capacity)
-        return;
-    items->capacity = items->capacity ? 2 * items->capacity : 2;
-    items->lines = heap_grow(items->lines, items->capacity * sizeof(struct line));
+    return items->count < items->capacity && items->text_capacity - items->text_size >= size;
 }
 
 static uint32_t find(const struct items *items, struct slice product_id)
@@ -188,24 +182,28 @@ static void take_out(struct items *items, uint32_t index)
 }
 
 /* Puts id and name behind the other text, and the line behind the other lines. */
-static void append(struct items *items, struct line line, struct slice id, struct slice name)
+static void append(struct items **items_at_slot, struct line line, struct slice id,
+                   struct slice name)
 {
-    make_line_room(items);
-    make_text_room(items, (uint32_t)(id.size + name.size));
+    struct items *items = *items_at_slot;
+    if (!items || !has_room(items, id.size + name.size))
+        items = *items_at_slot = grown(items, (uint32_t)(id.size + name.size));
+    char *text = text_of(items) + items->text_size;
     line.text = items->text_size;
     line.id_size = (uint8_t)id.size;
     line.name_size = (uint16_t)name.size;
-    memcpy(items->text + line.text, id.data, id.size);
+    memcpy(text, id.data, id.size);
     if (name.size)
-        memcpy(items->text + line.text + id.size, name.data, name.size);
+        memcpy(text + id.size, name.data, name.size);
     items->text_size += line_text_size(&line);
     items->text_live += line_text_size(&line);
     items->lines[items->count++] = line;
 }
 
 /* Moves the line to the end. Its text stays where it is unless the name changes. */
-static void touch(struct items *items, uint32_t index, const struct items_line *change)
+static void touch(struct items **items_at_slot, uint32_t index, const struct items_line *change)
 {
+    struct items *items = *items_at_slot;
     struct line line = items->lines[index];
     line.quantity += change->quantity;
     if (change->has_price) {
@@ -223,7 +221,7 @@ static void touch(struct items *items, uint32_t index, const struct items_line *
     struct slice id =
         utf8_cut(change->product_id, ITEMS_ID_SIZE_MAX); /* not ours: that one may move */
     take_out(items, index);
-    append(items, line, id, name);
+    append(items_at_slot, line, id, name);
 }
 
 static struct line line_of(const struct items_line *line)
@@ -240,22 +238,22 @@ bool items_add(struct items **items_at_slot, const struct items_line *line, uint
     struct slice id = utf8_cut(line->product_id, ITEMS_ID_SIZE_MAX);
     if (max == 0 || id.size == 0)
         return max == 0;
-    struct items *items = items_made(items_at_slot);
-    uint32_t index = find(items, id);
-    if (index < items->count) {
-        touch(items, index, line);
+    struct items *items = *items_at_slot;
+    uint32_t index = items ? find(items, id) : 0;
+    if (index < items_count(items)) {
+        touch(items_at_slot, index, line);
         return false;
     }
-    bool is_full = items->count >= max;
+    bool is_full = items_count(items) >= max;
     if (is_full)
         take_out(items, 0);
-    append(items, line_of(line), id, utf8_cut(line->name, ITEMS_NAME_SIZE_MAX));
+    append(items_at_slot, line_of(line), id, utf8_cut(line->name, ITEMS_NAME_SIZE_MAX));
     return is_full;
 }
 
 void items_restore(struct items **items, const struct items_line *line)
 {
-    append(items_made(items), line_of(line), line->product_id, line->name);
+    append(items, line_of(line), line->product_id, line->name);
 }
 
 bool items_remove(struct items **items_at_slot, struct slice product_id, double quantity)
@@ -269,7 +267,7 @@ bool items_remove(struct items **items_at_slot, struct slice product_id, double 
     double rest = quantity > 0 ? items->lines[index].quantity - quantity : 0;
     if (rest > 0) {
         const struct items_line fewer = {.product_id = product_id, .quantity = -quantity};
-        touch(items, index, &fewer);
+        touch(items_at_slot, index, &fewer);
         return true;
     }
     take_out(items, index);
