@@ -102,6 +102,9 @@ static enum err send_transaction(struct publisher *publisher, struct epoch *epoc
         rc = send_offsets(publisher, epoch, info);
     if (rc == ERR_NONE)
         rc = sink_commit(publisher->options.sink, info);
+    if (rc != ERR_NONE)
+        sink_drop(
+            publisher->options.sink); /* the epoch goes back, with the values that it has lent */
     return rc;
 }
 

@@ -5,7 +5,7 @@
  *   sink_settle -> sink_begin -> sink_produce* -> sink_offsets -> sink_commit -> sink_begin ...
  *
  * After an error, but for ERR_AGAIN and ERR_REJECT of sink_produce(), the transaction is over:
- * sink_settle(), then begin anew.
+ * sink_drop() if the values that it borrows are to go, sink_settle(), then begin anew.
  *
  * Backends: Kafka (sink_kafka.c), memory (sink_memory.c). All calls on the publisher's thread.
  */
@@ -25,11 +25,12 @@ struct sink_header {
 };
 
 #define SINK_HEADERS_MAX 12
-struct sink_record { /* all borrowed until sink_produce() returns: it copies */
+struct sink_record { /* borrowed until sink_produce() returns, but for the value */
     const char *topic;
     int32_t partition; /* -1: by the key (murmur2_random, as Java's clients) */
     struct slice key;  /* data NULL: none */
-    struct slice value;
+    struct slice
+        value; /* not copied: it must stay until sink_commit() has succeeded, or sink_drop() */
     int64_t time_ms; /* the record's timestamp; 0: that of the transaction's begin */
     struct sink_header headers[SINK_HEADERS_MAX];
     size_t header_count;
@@ -50,6 +51,7 @@ struct sink_ops {
     enum err (*offsets)(struct sink *sink, const struct sink_offset *offsets, size_t count,
                         struct slice membership, struct errinfo *info);
     enum err (*commit)(struct sink *sink, struct errinfo *info);
+    void (*drop)(struct sink *sink);
     void (*close)(struct sink *sink);
 };
 
@@ -100,6 +102,15 @@ static inline enum err sink_offsets(struct sink *sink, const struct sink_offset 
 static inline enum err sink_commit(struct sink *sink, struct errinfo *info)
 {
     return sink->ops->commit(sink, info);
+}
+
+/*
+ * Gives up a transaction that is open, or has failed: no value of it is read any more. Aborts it if that goes in a few
+ * seconds; it is settled by sink_settle() only.
+ */
+static inline void sink_drop(struct sink *sink)
+{
+    sink->ops->drop(sink);
 }
 
 /* Accepts NULL. */

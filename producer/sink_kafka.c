@@ -22,9 +22,9 @@
  *            settle             begin            commit
  *   NONE ------------> READY ------------> OPEN ------------> READY
  *    ^                                      |
- *    | destroyed                            | the transaction has failed, the producer has not
+ *    | drop: destroyed                      | the transaction has failed, the producer has not
  *    |                                      v
- *    +------------------ BROKEN        ABORTABLE --- settle: abort ---> READY
+ *    +------------------ BROKEN        ABORTABLE --- drop: abort ---> READY
  */
 enum sink_state { SINK_NONE, SINK_READY, SINK_OPEN, SINK_ABORTABLE, SINK_BROKEN };
 
@@ -298,6 +298,25 @@ static bool abort_transaction(struct sink_kafka *sink)
 
 /* --- Transactions ----------------------------------------------------------------------------- */
 
+/* An aborted transaction has no records any more, nor has a producer that is gone; one that has failed may still send. */
+static void drop(struct sink *base)
+{
+    struct sink_kafka *sink = of_sink(base);
+    switch (sink->state) {
+    case SINK_NONE:
+    case SINK_READY:
+        return;
+    case SINK_OPEN:
+    case SINK_ABORTABLE:
+        if (abort_transaction(sink))
+            return;
+        break;
+    case SINK_BROKEN:
+        break;
+    }
+    destroy_producer(sink);
+}
+
 static enum err settle(struct sink *base, struct errinfo *info)
 {
     struct sink_kafka *sink = of_sink(base);
@@ -306,19 +325,8 @@ static enum err settle(struct sink *base, struct errinfo *info)
                        "the transactional.id %s/%s/%u is in use by another process: two of a group "
                        "need two names under `instance`",
                        sink->config->group, sink->config->instance, sink->worker);
-    switch (sink->state) {
-    case SINK_READY:
-        return ERR_NONE;
-    case SINK_OPEN:
-    case SINK_ABORTABLE:
-        if (abort_transaction(sink))
-            return ERR_NONE;
-        break;
-    case SINK_NONE:
-    case SINK_BROKEN:
-        break;
-    }
-    return renew(sink, info);
+    drop(base);
+    return sink->state == SINK_READY ? ERR_NONE : create_producer(sink, info);
 }
 
 /* A step of a transaction: NULL, or what went wrong. */
@@ -411,7 +419,7 @@ static rd_kafka_headers_t *headers_of(const struct sink_record *record)
     return headers;
 }
 
-/* Everything is copied; the headers are librdkafka's when it succeeds. */
+/* The value is borrowed, all else copied; the headers are librdkafka's when it succeeds. */
 static rd_kafka_resp_err_t enqueue(struct sink_kafka *sink, const struct output_topic *topic,
                                    const struct sink_record *record)
 {
@@ -419,7 +427,7 @@ static rd_kafka_resp_err_t enqueue(struct sink_kafka *sink, const struct output_
     rd_kafka_vu_t values[] = {
         {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = topic->handle},
         {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = record->partition},
-        {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
+        {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = 0},
         {.vtype = RD_KAFKA_VTYPE_TIMESTAMP,
          .u.i64 = record->time_ms ? record->time_ms : sink->time_ms},
         {.vtype = RD_KAFKA_VTYPE_KEY,
@@ -581,8 +589,7 @@ static enum err commit(struct sink *base, struct errinfo *info)
 static void close_sink(struct sink *base)
 {
     struct sink_kafka *sink = of_sink(base);
-    if (sink->state == SINK_OPEN || sink->state == SINK_ABORTABLE)
-        abort_transaction(sink);
+    drop(base);
     destroy_producer(sink);
     for (size_t i = 0; i < sink->topic_count; i++)
         free(sink->topics[i].name);
@@ -596,6 +603,7 @@ static const struct sink_ops kafka_ops = {
     .produce = produce,
     .offsets = offsets,
     .commit = commit,
+    .drop = drop,
     .close = close_sink,
 };
 

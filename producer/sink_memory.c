@@ -16,7 +16,7 @@ struct sink_memory {
     struct sink base;
     struct sink_memory_receiver receiver;
     enum sink_state state;
-    struct arena arena; /* all that the open transaction holds */
+    struct arena arena; /* all that the open transaction holds, but for the values */
     struct sink_record *records;
     size_t record_count, record_capacity;
     struct sink_offset *offsets; /* in the arena */
@@ -89,7 +89,6 @@ static enum err produce(struct sink *base, const struct sink_record *record, str
     *kept = *record;
     kept->topic = copy_text(&sink->arena, record->topic);
     kept->key = copy(&sink->arena, record->key);
-    kept->value = copy(&sink->arena, record->value);
     for (size_t i = 0; i < record->header_count; i++) {
         kept->headers[i].name = copy_text(&sink->arena, record->headers[i].name);
         kept->headers[i].value = copy(&sink->arena, record->headers[i].value);
@@ -144,6 +143,13 @@ static enum err commit(struct sink *base, struct errinfo *info)
     return ERR_NONE;
 }
 
+static void drop(struct sink *base)
+{
+    struct sink_memory *sink = of_sink(base);
+    if (sink->state == SINK_OPEN)
+        forget(sink, SINK_UNSETTLED);
+}
+
 static void close_sink(struct sink *base)
 {
     struct sink_memory *sink = of_sink(base);
@@ -158,6 +164,7 @@ static const struct sink_ops memory_ops = {
     .produce = produce,
     .offsets = offsets,
     .commit = commit,
+    .drop = drop,
     .close = close_sink,
 };
 

@@ -325,6 +325,28 @@ static void test_a_settle_aborts_what_is_open(void **state)
     assert_int_equal(committed(fixture, 0, NULL, 0), -1);
 }
 
+/* Values are lent, not copied: once dropped they may go, however many are still waiting to be sent. */
+static void test_dropped_values_may_go(void **state)
+{
+    struct fixture *fixture = *state;
+    enum { COUNT = 5000, SIZE = 500 };
+    char *values = malloc((size_t)COUNT * SIZE);
+    settle_and_begin(fixture);
+    for (size_t i = 0; i < COUNT; i++) {
+        struct sink_record record = {
+            .topic = fixture->output, .partition = -1, .value = {values + i * SIZE, SIZE}};
+        memset(values + i * SIZE, 'a' + (int)(i % 26), SIZE);
+        assert_done(sink_produce(fixture->sink, &record, &fixture->info));
+    }
+    sink_drop(fixture->sink);
+    free(values);
+    sink_drop(fixture->sink); /* nothing is open: nothing happens */
+    settle_and_begin(fixture);
+    assert_done(produce(fixture, fixture->sink, "a", "2"));
+    assert_done(sink_commit(fixture->sink, &fixture->info));
+    assert_int_equal(count_committed(fixture), 1);
+}
+
 static void test_a_closed_sink_leaves_no_transaction_open(void **state)
 {
     struct fixture *fixture = *state;
@@ -486,6 +508,7 @@ static void test_a_record_that_the_topic_never_takes_is_fatal_and_named(void **s
     struct sink_record record = {.topic = small, .partition = -1, .value = {value, sizeof(value)}};
     assert_done(sink_produce(fixture->sink, &record, &fixture->info));
     assert_int_equal(sink_commit(fixture->sink, &fixture->info), ERR_FATAL);
+    sink_drop(fixture->sink);
     assert_non_null(strstr(fixture->info.text, small));
     assert_non_null(strstr(fixture->info.text, "max.message.bytes"));
     assert_int_equal(count_committed(fixture), 0);
@@ -750,11 +773,16 @@ static void test_a_commit_longer_than_a_request_is_a_doubt(void **state)
     assert_done(sink_commit(fixture->sink, &fixture->info));
     assert_int_equal(count_committed(fixture), 3);
 
-    /* Settling ends, too, and says that it has to be repeated. */
+    /* Dropping ends, too, although nothing can be aborted; settling says that it has to be repeated. */
+    char *value = strdup("4");
     assert_done(sink_begin(fixture->sink, &fixture->info));
-    assert_done(produce(fixture, fixture->sink, "a", "4"));
+    assert_done(produce(fixture, fixture->sink, "a", value));
     process_nap_ms(500); /* where nothing has been sent, nothing has to be aborted */
     cluster_kafka_freeze(fixture->kafka);
+    assert_done(produce(fixture, fixture->sink, "a", value));
+    process_nap_ms(100); /* this one is under way */
+    sink_drop(fixture->sink);
+    free(value);
     assert_int_equal(sink_settle(fixture->sink, &fixture->info), ERR_RETRY);
     cluster_kafka_thaw(fixture->kafka);
     settle_in_the_end(fixture);
@@ -798,6 +826,7 @@ int main(void)
         TEST(test_keys_go_where_java_clients_send_them),
         TEST(test_a_signal_and_a_dead_letter_pass_whole),
         TEST(test_a_settle_aborts_what_is_open),
+        TEST(test_dropped_values_may_go),
         TEST(test_a_closed_sink_leaves_no_transaction_open),
         TEST(test_a_new_process_settles_what_the_old_one_left),
         TEST(test_a_clash_of_two_processes_becomes_fatal),

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "producer/sink_memory.h"
@@ -75,19 +76,19 @@ static int close_fixture(void **state)
 
 static enum err produce(struct fixture *fixture, const char *key, const char *value)
 {
-    /* Copies that are gone when this returns: the sink must not keep them. */
-    char key_copy[32], value_copy[32];
+    /* Copies that are gone when this returns: the sink must keep none but the value. */
+    char key_copy[32], header_copy[32];
     snprintf(key_copy, sizeof(key_copy), "%s", key);
-    snprintf(value_copy, sizeof(value_copy), "%s", value);
+    snprintf(header_copy, sizeof(header_copy), "%s", value);
     struct sink_record record = {.topic = "t",
                                  .partition = -1,
                                  .key = slice_of(key_copy),
-                                 .value = slice_of(value_copy),
-                                 .headers = {{"h", slice_of(value_copy)}},
+                                 .value = slice_of(value),
+                                 .headers = {{"h", slice_of(header_copy)}},
                                  .header_count = 1};
     enum err rc = sink_produce(fixture->sink, &record, NULL);
     memset(key_copy, 'X', sizeof(key_copy));
-    memset(value_copy, 'X', sizeof(value_copy));
+    memset(header_copy, 'X', sizeof(header_copy));
     return rc;
 }
 
@@ -127,12 +128,11 @@ static void test_a_commit_hands_over_everything_in_order(void **state)
 static void test_many_records_keep_their_order(void **state)
 {
     struct fixture *fixture = *state;
-    char expected[1000] = "";
+    char expected[1000] = "", values[70][12];
     settle_and_begin(fixture);
     for (int i = 0; i < 70; i++) {
-        char value[12];
-        snprintf(value, sizeof(value), "%d", i);
-        assert_int_equal(produce(fixture, "", value), ERR_NONE);
+        snprintf(values[i], sizeof(values[i]), "%d", i);
+        assert_int_equal(produce(fixture, "", values[i]), ERR_NONE);
         size_t size = strlen(expected);
         snprintf(expected + size, sizeof(expected) - size, "t:=%d{h=%d} ", i, i);
     }
@@ -156,6 +156,22 @@ static void test_what_is_settled_before_its_commit_is_seen_by_nobody(void **stat
     settle_and_begin(fixture);
     produce(fixture, "a", "1");
     send_offset(fixture, 17, "valid");
+    settle_and_begin(fixture);
+    produce(fixture, "b", "2");
+    assert_int_equal(sink_commit(fixture->sink, NULL), ERR_NONE);
+    assert_string_equal(fixture->seen, "t:b=2{h=2} ");
+}
+
+static void test_what_is_dropped_is_seen_by_nobody(void **state)
+{
+    struct fixture *fixture = *state;
+    char *value = strdup("1");
+    sink_drop(fixture->sink); /* nothing is open: nothing happens */
+    settle_and_begin(fixture);
+    produce(fixture, "a", value);
+    sink_drop(fixture->sink);
+    free(value);
+    assert_int_equal(sink_begin(fixture->sink, NULL), ERR_FENCED);
     settle_and_begin(fixture);
     produce(fixture, "b", "2");
     assert_int_equal(sink_commit(fixture->sink, NULL), ERR_NONE);
@@ -211,6 +227,7 @@ int main(void)
         TEST(test_many_records_keep_their_order),
         TEST(test_a_null_value_stays_null),
         TEST(test_what_is_settled_before_its_commit_is_seen_by_nobody),
+        TEST(test_what_is_dropped_is_seen_by_nobody),
         TEST(test_a_membership_that_is_over_fences),
         TEST(test_a_commit_that_fails_hands_nothing_over),
         TEST(test_nothing_goes_before_the_first_settle),
