@@ -172,14 +172,16 @@ enum err partition_apply(struct partition *partition, struct event *event, uint6
     }
     int64_t watermark_ms = event->time_ms - setting->lateness_ms;
     if (partition->watermark_ms == PARTITION_NO_TIME || watermark_ms > partition->watermark_ms) {
-        bool new_second = partition_is_new_second(partition, watermark_ms);
-        rc = partition_sweep(partition, watermark_ms, info);
-        if (rc != ERR_NONE)
-            return rc;
+        if (partition_is_new_second(partition, watermark_ms)) {
+            rc = partition_sweep(partition, watermark_ms, info);
+            if (rc != ERR_NONE)
+                return rc;
+            /* Timers have fired, and an epoch may have ended. */
+            customer = table_find(partition->table, event->customer, hash);
+        }
+        partition->watermark_ms = watermark_ms;
         partition->skew_ms =
             message->time_ms == EVENT_NO_TIME ? 0 : message->time_ms - event->time_ms;
-        if (new_second) /* timers have fired, and an epoch may have ended */
-            customer = table_find(partition->table, event->customer, hash);
     }
     if (!customer && partition->has_evicted)
         return err_set(
