@@ -34,6 +34,12 @@ static inline char *buf_reserve(struct buf *buf, size_t size)
     return buf->data + buf->size;
 }
 
+/* What was written into reserved room ends at `end`. */
+static inline void buf_end_at(struct buf *buf, const char *end)
+{
+    buf->size = (size_t)(end - buf->data);
+}
+
 static inline void buf_add(struct buf *buf, const void *data, size_t size)
 {
     if (size == 0)

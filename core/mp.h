@@ -1,7 +1,7 @@
 /*
  * core/mp.h - a cursor over msgpack: reads in place, copies nothing, trusts no count.
  *
- * Writing is msgpack-c's (into core/buf.h). Every read checks the bytes that are left, so a cursor
+ * Writing is core/pack.h's. Every read checks the bytes that are left, so a cursor
  * never leaves its slice; after a failed read the cursor is useless.
  */
 #ifndef CORE_MP_H

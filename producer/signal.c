@@ -3,15 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <msgpack.h>
-
 #include "core/check.h"
 #include "core/json.h"
 #include "core/mp.h"
 #include "core/number.h"
+#include "core/pack.h"
 
 #define SIGNAL_SCHEMA            1
 #define SIGNAL_SCHEMA_MEMBER     "\"schema\":1"
+#define SIGNAL_MEMBERS           9
 #define SIGNAL_LIST_CAPACITY_MIN 64
 
 static const char empty_map[] = {(char)0x80};
@@ -47,25 +47,6 @@ struct signal *signal_list_add(struct signal_list *list)
     return signal;
 }
 
-/* The text fields of the value in their order; `time` stands behind the second. */
-struct signal_text {
-    const char *name;
-    struct slice text;
-};
-
-#define SIGNAL_TEXTS             6
-#define SIGNAL_TEXTS_BEFORE_TIME 2
-
-static void signal_texts(const struct signal *signal, struct signal_text texts[SIGNAL_TEXTS])
-{
-    texts[0] = (struct signal_text){"type", signal->type};
-    texts[1] = (struct signal_text){"customer", signal->customer};
-    texts[2] = (struct signal_text){"machine", signal->machine};
-    texts[3] = (struct signal_text){"from", signal->from};
-    texts[4] = (struct signal_text){"to", signal->to};
-    texts[5] = (struct signal_text){"cause", signal->cause};
-}
-
 static struct slice signal_data(const struct signal *signal)
 {
     return signal->data.size ? signal->data : (struct slice){empty_map, sizeof(empty_map)};
@@ -99,35 +80,28 @@ static void signal_encode_json(const struct signal *signal, struct slice id, str
     buf_add_char(out, '}');
 }
 
-static void pack_text(msgpack_packer *packer, struct slice text)
+static void pack_add_member(struct buf *out, const char *name, struct slice text)
 {
-    msgpack_pack_str(packer, text.size);
-    msgpack_pack_str_body(packer, text.data, text.size);
+    pack_add_text(out, slice_of(name));
+    pack_add_text(out, text);
 }
 
 static void signal_encode_msgpack(const struct signal *signal, struct slice id, struct buf *out)
 {
-    struct signal_text texts[SIGNAL_TEXTS];
-    msgpack_packer packer;
-    signal_texts(signal, texts);
-
-    msgpack_packer_init(&packer, out, buf_pack_write);
-    msgpack_pack_map(&packer, SIGNAL_TEXTS + 3 + (id.size ? 1 : 0)); /* 3: schema, time, data */
-    if (id.size) {
-        pack_text(&packer, SLICE("id"));
-        pack_text(&packer, id);
-    }
-    pack_text(&packer, SLICE("schema"));
-    msgpack_pack_int(&packer, SIGNAL_SCHEMA);
-    for (size_t i = 0; i < SIGNAL_TEXTS; i++) {
-        if (i == SIGNAL_TEXTS_BEFORE_TIME) {
-            pack_text(&packer, SLICE("time"));
-            msgpack_pack_int64(&packer, signal->time_ms);
-        }
-        pack_text(&packer, slice_of(texts[i].name));
-        pack_text(&packer, texts[i].text);
-    }
-    pack_text(&packer, SLICE("data"));
+    pack_add_map(out, SIGNAL_MEMBERS + (id.size ? 1 : 0));
+    if (id.size)
+        pack_add_member(out, "id", id);
+    pack_add_text(out, SLICE("schema"));
+    pack_add_int(out, SIGNAL_SCHEMA);
+    pack_add_member(out, "type", signal->type);
+    pack_add_member(out, "customer", signal->customer);
+    pack_add_text(out, SLICE("time"));
+    pack_add_int(out, signal->time_ms);
+    pack_add_member(out, "machine", signal->machine);
+    pack_add_member(out, "from", signal->from);
+    pack_add_member(out, "to", signal->to);
+    pack_add_member(out, "cause", signal->cause);
+    pack_add_text(out, SLICE("data"));
     buf_add_slice(out, signal_data(signal));
 }
 

@@ -2,9 +2,9 @@
  * Values as JSON and as msgpack.
  */
 #include <math.h>
-#include <msgpack.h>
 
 #include "core/json.h"
+#include "core/pack.h"
 #include "rules/cel_convert.h"
 #include "rules/cel_value.h"
 
@@ -149,83 +149,75 @@ bool cel_to_json(struct cel_activation *activation, struct value value, struct b
 /* Where msgpack goes. */
 struct packing {
     struct cel_activation *activation;
-    msgpack_packer packer;
-    const struct buf *out;
+    struct buf *out;
     size_t start;
 };
 
-static bool pack(struct packing *packing, struct value value, int depth);
+static bool to_msgpack(struct packing *packing, struct value value, int depth);
 
-static void pack_text(msgpack_packer *packer, struct slice text)
-{
-    msgpack_pack_str(packer, text.size);
-    msgpack_pack_str_body(packer, text.data, text.size);
-}
-
-static bool pack_list(struct packing *packing, struct value list, int depth)
+static bool list_to_msgpack(struct packing *packing, struct value list, int depth)
 {
     struct cel_iter iter;
     struct value index, element;
     cel_iter_open(&iter, packing->activation, list);
-    msgpack_pack_array(&packing->packer, iter.count);
+    pack_add_array(packing->out, iter.count);
     while (cel_iter_next(&iter, packing->activation, &index, &element))
-        if (!pack(packing, element, depth + 1))
+        if (!to_msgpack(packing, element, depth + 1))
             return false;
     return true;
 }
 
-static bool pack_map(struct packing *packing, struct value map, int depth)
+static bool map_to_msgpack(struct packing *packing, struct value map, int depth)
 {
     struct cel_iter iter;
     struct value key, value;
     char text[40];
     cel_iter_open(&iter, packing->activation, map);
-    msgpack_pack_map(&packing->packer, iter.count);
+    pack_add_map(packing->out, iter.count);
     while (cel_iter_next(&iter, packing->activation, &key, &value)) {
-        pack_text(&packing->packer, key_text(key, text));
-        if (!pack(packing, value, depth + 1))
+        pack_add_text(packing->out, key_text(key, text));
+        if (!to_msgpack(packing, value, depth + 1))
             return false;
     }
     return true;
 }
 
-static bool pack(struct packing *packing, struct value value, int depth)
+static bool to_msgpack(struct packing *packing, struct value value, int depth)
 {
-    msgpack_packer *packer = &packing->packer;
-    if (depth > PACK_DEPTH_MAX || is_full(packing->out, packing->start))
+    struct buf *out = packing->out;
+    if (depth > PACK_DEPTH_MAX || is_full(out, packing->start))
         return false;
     switch ((enum value_kind)value.kind) {
     case VALUE_NULL:
-        msgpack_pack_nil(packer);
+        pack_add_nil(out);
         break;
     case VALUE_BOOL:
-        value.b ? msgpack_pack_true(packer) : msgpack_pack_false(packer);
+        pack_add_bool(out, value.b);
         break;
     case VALUE_INT:
-        msgpack_pack_int64(packer, value.i);
+        pack_add_int(out, value.i);
         break;
     case VALUE_UINT:
-        msgpack_pack_uint64(packer, value.u);
+        pack_add_uint(out, value.u);
         break;
     case VALUE_DOUBLE:
-        msgpack_pack_double(packer, value.d);
+        pack_add_double(out, value.d);
         break;
     case VALUE_TIMESTAMP:
     case VALUE_DURATION:
-        msgpack_pack_int64(packer, value_timestamp_to_ms(value));
+        pack_add_int(out, value_timestamp_to_ms(value));
         break;
     case VALUE_STRING:
     case VALUE_TYPE:
-        pack_text(packer, value_text(value));
+        pack_add_text(out, value_text(value));
         break;
     case VALUE_BYTES:
-        msgpack_pack_bin(packer, value.size);
-        msgpack_pack_bin_body(packer, value.s, value.size);
+        pack_add_bin(out, value_text(value));
         break;
     case VALUE_LIST:
-        return pack_list(packing, value, depth);
+        return list_to_msgpack(packing, value, depth);
     case VALUE_MAP:
-        return pack_map(packing, value, depth);
+        return map_to_msgpack(packing, value, depth);
     case VALUE_ABSENT:
     case VALUE_ERROR:
         return false;
@@ -235,11 +227,10 @@ static bool pack(struct packing *packing, struct value value, int depth)
 
 bool cel_to_msgpack(struct cel_activation *activation, struct value value, struct buf *out)
 {
-    struct packing packing = {.activation = activation, .out = out, .start = out->size};
-    msgpack_packer_init(&packing.packer, out, buf_pack_write);
-    if (pack(&packing, value, 1))
+    struct packing packing = {activation, out, out->size};
+    if (to_msgpack(&packing, value, 1))
         return true;
     out->size = packing.start;
-    msgpack_pack_nil(&packing.packer);
+    pack_add_nil(out);
     return false;
 }

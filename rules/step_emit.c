@@ -1,7 +1,5 @@
 /* Signals: their data is packed where they are given, since the memory goes on changing. */
-#include <msgpack.h>
-#include <string.h>
-
+#include "core/pack.h"
 #include "rules/step.h"
 
 /* "Suppressed while less than that has passed": since the last one of this type that was sent. */
@@ -11,12 +9,6 @@ static bool is_suppressed(const struct step *step, const struct emit *emit)
         return false;
     int64_t sent_ms = step->slots[emit->sent_variable].i;
     return sent_ms != CUSTOMER_NO_TIME && step->now_ms - sent_ms < emit->cooldown_ms;
-}
-
-static void pack_text(msgpack_packer *packer, struct slice text)
-{
-    msgpack_pack_str(packer, text.size);
-    msgpack_pack_str_body(packer, text.data, text.size);
 }
 
 /* A field that fails is null and counted. */
@@ -36,17 +28,15 @@ static void pack_field(struct step *step, const struct field *field, struct buf 
 static struct slice pack_data(struct step *step, const struct emit *emit, int64_t time_in_state_ms)
 {
     struct buf *out = &step->context->signals->packing;
-    msgpack_packer packer;
     buf_reset(out);
-    msgpack_packer_init(&packer, out, buf_pack_write);
-    msgpack_pack_map(&packer, emit->field_count + (emit->has_time_in_state ? 1u : 0u));
+    pack_add_map(out, emit->field_count + (emit->has_time_in_state ? 1u : 0u));
     for (uint32_t i = 0; i < emit->field_count; i++) {
-        pack_text(&packer, emit->fields[i].name);
+        pack_add_text(out, emit->fields[i].name);
         pack_field(step, &emit->fields[i], out);
     }
     if (emit->has_time_in_state) {
-        pack_text(&packer, SLICE("time_in_state"));
-        msgpack_pack_int64(&packer, time_in_state_ms);
+        pack_add_text(out, SLICE("time_in_state"));
+        pack_add_int(out, time_in_state_ms);
     }
     return arena_copy(step->context->arena, buf_slice(out));
 }

@@ -1,17 +1,11 @@
 /* A record written: state/codec.h has its form. */
 #include <string.h>
 
+#include "core/pack.h"
 #include "state/codec.h"
 #include "state/items.h"
-#include "state/pack.h"
 #include "state/texts.h"
 #include "state/window.h"
-
-/* Ends what was written at the end of `out` into reserved room. */
-static void end_at(struct buf *out, const char *p)
-{
-    out->size = (size_t)(p - out->data);
-}
 
 /* ms between two times; wraps, and so does the way back. */
 static int64_t span(int64_t from_ms, int64_t to_ms)
@@ -35,23 +29,17 @@ static char *pack_optional(char *p, struct slice text)
 
 /* ---- variables */
 
-static void add_string(struct slice text, struct buf *out)
-{
-    char *p = buf_reserve(out, PACK_HEAD_MAX + text.size);
-    end_at(out, pack_text(p, text));
-}
-
 static void add_items(const struct items *items, struct buf *out)
 {
     struct slice currency = items_currency(items);
     uint32_t count = (uint32_t)items_count(items);
     char *p = buf_reserve(out, 2 * PACK_HEAD_MAX + currency.size);
     if (count == 0) {
-        end_at(out, pack_nil(p));
+        buf_end_at(out, pack_nil(p));
         return;
     }
     p = pack_array(p, 1 + 4 * count);
-    end_at(out, pack_optional(p, currency));
+    buf_end_at(out, pack_optional(p, currency));
     for (uint32_t i = 0; i < count; i++) {
         struct items_line line = items_at(items, i);
         p = buf_reserve(out, 2 * (PACK_HEAD_MAX + PACK_NUMBER_MAX) + line.product_id.size +
@@ -59,7 +47,7 @@ static void add_items(const struct items *items, struct buf *out)
         p = pack_text(p, line.product_id);
         p = pack_optional(p, line.name);
         p = line.has_price ? pack_amount(p, line.price) : pack_nil(p);
-        end_at(out, pack_amount(p, line.quantity));
+        buf_end_at(out, pack_amount(p, line.quantity));
     }
 }
 
@@ -67,20 +55,19 @@ static void add_set(const struct texts *texts, struct buf *out)
 {
     uint32_t count = (uint32_t)texts_count(texts);
     char *p = buf_reserve(out, PACK_HEAD_MAX);
-    end_at(out, count ? pack_array(p, count) : pack_nil(p));
+    buf_end_at(out, count ? pack_array(p, count) : pack_nil(p));
     for (uint32_t i = 0; i < count; i++)
-        add_string(texts_at(texts, i), out);
+        pack_add_text(out, texts_at(texts, i));
 }
 
 static void add_counter(const struct texts *texts, struct buf *out)
 {
     uint32_t count = (uint32_t)texts_count(texts);
     char *p = buf_reserve(out, PACK_HEAD_MAX);
-    end_at(out, count ? pack_map(p, count) : pack_nil(p));
+    buf_end_at(out, count ? pack_map(p, count) : pack_nil(p));
     for (uint32_t i = 0; i < count; i++) {
-        add_string(texts_at(texts, i), out);
-        p = buf_reserve(out, PACK_NUMBER_MAX);
-        end_at(out, pack_int(p, texts_count_at(texts, i)));
+        pack_add_text(out, texts_at(texts, i));
+        pack_add_int(out, texts_count_at(texts, i));
     }
 }
 
@@ -102,14 +89,14 @@ static void add_window(const struct window *window, struct buf *out)
         start++;
     char *p = buf_reserve(out, PACK_HEAD_MAX + (1 + end - start) * PACK_NUMBER_MAX);
     if (start == end) {
-        end_at(out, pack_nil(p));
+        buf_end_at(out, pack_nil(p));
         return;
     }
     p = pack_array(p, (uint32_t)(1 + end - start));
     p = pack_int(p, first_bucket + (int64_t)start);
     for (size_t i = start; i < end; i++)
         p = sums ? pack_amount(p, sums[i]) : pack_int(p, counts[i]);
-    end_at(out, p);
+    buf_end_at(out, p);
 }
 
 static void add_variable(const struct layout_variable *variable, const union customer_slot *slot,
@@ -118,19 +105,19 @@ static void add_variable(const struct layout_variable *variable, const union cus
     char *p = buf_reserve(out, PACK_NUMBER_MAX);
     switch (variable->type) {
     case LAYOUT_BOOL:
-        end_at(out, pack_bool(p, slot->b));
+        buf_end_at(out, pack_bool(p, slot->b));
         return;
     case LAYOUT_INT:
-        end_at(out, pack_int(p, slot->i));
+        buf_end_at(out, pack_int(p, slot->i));
         return;
     case LAYOUT_DOUBLE:
-        end_at(out, pack_amount(p, slot->d));
+        buf_end_at(out, pack_amount(p, slot->d));
         return;
     case LAYOUT_TIMESTAMP:
-        end_at(out, slot->i == CUSTOMER_NO_TIME ? pack_nil(p) : pack_int(p, slot->i));
+        buf_end_at(out, slot->i == CUSTOMER_NO_TIME ? pack_nil(p) : pack_int(p, slot->i));
         return;
     case LAYOUT_STRING:
-        add_string(customer_string_get(*slot), out);
+        pack_add_text(out, customer_string_get(*slot));
         return;
     case LAYOUT_LINE_ITEMS:
         add_items(slot->items, out);
@@ -175,7 +162,7 @@ static void add_fired(const struct layout *layout, const struct customer *custom
     uint32_t alive = fired_alive_count(layout, customer);
     char *p = buf_reserve(out, PACK_HEAD_MAX + (size_t)alive * 3 * PACK_NUMBER_MAX);
     if (alive == 0) {
-        end_at(out, pack_nil(p));
+        buf_end_at(out, pack_nil(p));
         return;
     }
     p = pack_array(p, 3 * alive);
@@ -187,7 +174,7 @@ static void add_fired(const struct layout *layout, const struct customer *custom
         p = pack_int(p, fired->deadline_ms);
         p = pack_uint(p, fired->rank_next);
     }
-    end_at(out, p);
+    buf_end_at(out, p);
 }
 
 static char *pack_words(char *p, const uint64_t *words, uint32_t count)
@@ -211,7 +198,7 @@ static void add_machine(const struct layout *layout, const struct customer *cust
     p = pack_array(p, 3 + machine->variable_count);
     p = pack_uint(p, at.state);
     p = pack_int(p, span(at.entered_ms, customer->clock_ms));
-    end_at(out, pack_words(p, customer_timer_words(layout, customer, m), machine->timer_words));
+    buf_end_at(out, pack_words(p, customer_timer_words(layout, customer, m), machine->timer_words));
 
     const union customer_slot *slots = customer_slots(layout, customer, m);
     for (uint32_t v = 0; v < machine->variable_count; v++) {
@@ -228,7 +215,7 @@ void codec_encode(const struct layout *layout, const struct customer *customer, 
     p = pack_int(p, customer->clock_ms);
     p = pack_int(p, span(customer->last_seen_ms, customer->clock_ms));
     p = pack_uint(p, customer->order_hash);
-    end_at(out, pack_ids(p, customer));
+    buf_end_at(out, pack_ids(p, customer));
     add_fired(layout, customer, out);
     for (uint32_t m = 0; m < layout->machine_count; m++)
         add_machine(layout, customer, m, out);

@@ -4,9 +4,9 @@
 
 #include "core/arena.h"
 #include "core/mp.h"
+#include "core/pack.h"
 #include "state/codec.h"
 #include "state/heap.h"
-#include "state/pack.h"
 
 /*
  * A description is foreign bytes: bounds that no layout of ours comes near, so that none can ask
@@ -19,24 +19,6 @@
 #define MAX_MAX         (1u << 24)
 
 /* ---- writing */
-
-static void add_head(struct buf *out, uint32_t count)
-{
-    char *p = buf_reserve(out, PACK_HEAD_MAX);
-    out->size += (size_t)(pack_array(p, count) - p);
-}
-
-static void add_number(struct buf *out, int64_t value)
-{
-    char *p = buf_reserve(out, PACK_NUMBER_MAX);
-    out->size += (size_t)(pack_int(p, value) - p);
-}
-
-static void add_text(struct buf *out, struct slice text)
-{
-    char *p = buf_reserve(out, PACK_HEAD_MAX + text.size);
-    out->size += (size_t)(pack_text(p, text) - p);
-}
 
 static const char *type_name(const struct layout_variable *variable)
 {
@@ -67,11 +49,11 @@ static void add_variable(struct buf *out, const struct layout_variable *variable
 {
     bool is_scalar = variable->type == LAYOUT_BOOL || variable->type == LAYOUT_INT ||
                      variable->type == LAYOUT_DOUBLE || variable->type == LAYOUT_TIMESTAMP;
-    add_head(out, 4);
-    add_text(out, variable->name);
-    add_text(out, slice_of(type_name(variable)));
-    add_number(out, is_scalar ? 0 : variable->max);
-    add_number(out, variable->type == LAYOUT_WINDOW ? variable->bucket_ms : 0);
+    pack_add_array(out, 4);
+    pack_add_text(out, variable->name);
+    pack_add_text(out, slice_of(type_name(variable)));
+    pack_add_int(out, is_scalar ? 0 : variable->max);
+    pack_add_int(out, variable->type == LAYOUT_WINDOW ? variable->bucket_ms : 0);
 }
 
 static const char *const kind_names[] = {
@@ -79,29 +61,29 @@ static const char *const kind_names[] = {
 
 static void add_timers(struct buf *out, const struct layout_timers *timers)
 {
-    add_head(out, 2 * timers->count);
+    pack_add_array(out, 2 * timers->count);
     for (uint32_t i = 0; i < timers->count; i++) {
         const struct layout_timer *timer = &timers->items[i];
-        add_text(out, slice_of(kind_names[timer->kind]));
+        pack_add_text(out, slice_of(kind_names[timer->kind]));
         if (timer->kind == LAYOUT_AT)
-            add_text(out, timer->variable);
+            pack_add_text(out, timer->variable);
         else
-            add_number(out, timer->duration_ms);
+            pack_add_int(out, timer->duration_ms);
     }
 }
 
 static void add_machine(struct buf *out, const struct layout_machine *machine)
 {
-    add_head(out, 4 + machine->variable_count);
-    add_text(out, machine->name);
-    add_head(out, machine->state_count);
+    pack_add_array(out, 4 + machine->variable_count);
+    pack_add_text(out, machine->name);
+    pack_add_array(out, machine->state_count);
     for (uint32_t s = 0; s < machine->state_count; s++)
-        add_text(out, machine->states[s]);
-    add_number(out, machine->initial);
+        pack_add_text(out, machine->states[s]);
+    pack_add_int(out, machine->initial);
     if (!machine->timers)
-        add_number(out, machine->timer_words);
+        pack_add_int(out, machine->timer_words);
     else
-        add_head(out, machine->state_count);
+        pack_add_array(out, machine->state_count);
     for (uint32_t s = 0; machine->timers && s < machine->state_count; s++)
         add_timers(out, &machine->timers[s]);
     for (uint32_t v = 0; v < machine->variable_count; v++)
@@ -110,7 +92,7 @@ static void add_machine(struct buf *out, const struct layout_machine *machine)
 
 void codec_layout_describe(const struct layout *layout, struct buf *out)
 {
-    add_head(out, layout->machine_count);
+    pack_add_array(out, layout->machine_count);
     for (uint32_t m = 0; m < layout->machine_count; m++)
         add_machine(out, &layout->machines[m]);
 }

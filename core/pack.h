@@ -1,19 +1,21 @@
 /*
- * state/pack.h - writing msgpack to a place that has room.
+ * core/pack.h - writing msgpack where every event or record pays for it.
  *
- * A record is written at every checkpoint that its customer is in; msgpack-c's packer, one
- * call-back a token, costs several times as much. These write the same bytes (test_codec.c
- * compares), always the shortest form, and return the place behind. The caller has made room:
- * PACK_NUMBER_MAX bytes for a number, PACK_HEAD_MAX for a head.
+ * A record is written at every checkpoint that its customer is in, a signal at every step that
+ * gives one; msgpack-c's packer, one call-back a token, costs several times as much. These write
+ * the same bytes (test_pack.c compares), always the shortest form, and return the place behind.
+ * The caller has made room: PACK_NUMBER_MAX bytes for a number, PACK_HEAD_MAX for a head. Those
+ * with `add` in their name append to a buffer and make room themselves.
  */
-#ifndef STATE_PACK_H
-#define STATE_PACK_H
+#ifndef CORE_PACK_H
+#define CORE_PACK_H
 
 #include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
+#include "core/buf.h"
 #include "core/slice.h"
 
 #define PACK_NUMBER_MAX 9
@@ -146,5 +148,51 @@ static inline char *pack_text(char *p, struct slice text)
     if (text.size)
         memcpy(p, text.data, text.size);
     return p + text.size;
+}
+
+static inline void pack_add_nil(struct buf *out)
+{
+    buf_end_at(out, pack_nil(buf_reserve(out, 1)));
+}
+
+static inline void pack_add_bool(struct buf *out, bool value)
+{
+    buf_end_at(out, pack_bool(buf_reserve(out, 1), value));
+}
+
+static inline void pack_add_uint(struct buf *out, uint64_t value)
+{
+    buf_end_at(out, pack_uint(buf_reserve(out, PACK_NUMBER_MAX), value));
+}
+
+static inline void pack_add_int(struct buf *out, int64_t value)
+{
+    buf_end_at(out, pack_int(buf_reserve(out, PACK_NUMBER_MAX), value));
+}
+
+static inline void pack_add_double(struct buf *out, double value)
+{
+    buf_end_at(out, pack_double(buf_reserve(out, PACK_NUMBER_MAX), value));
+}
+
+static inline void pack_add_array(struct buf *out, uint32_t count)
+{
+    buf_end_at(out, pack_array(buf_reserve(out, PACK_HEAD_MAX), count));
+}
+
+static inline void pack_add_map(struct buf *out, uint32_t count)
+{
+    buf_end_at(out, pack_map(buf_reserve(out, PACK_HEAD_MAX), count));
+}
+
+static inline void pack_add_text(struct buf *out, struct slice text)
+{
+    buf_end_at(out, pack_text(buf_reserve(out, PACK_HEAD_MAX + text.size), text));
+}
+
+static inline void pack_add_bin(struct buf *out, struct slice bytes)
+{
+    buf_end_at(out, pack_bin_head(buf_reserve(out, PACK_HEAD_MAX), (uint32_t)bytes.size));
+    buf_add_slice(out, bytes);
 }
 #endif
