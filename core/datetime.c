@@ -5,8 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/number.h"
+
 #define SECONDS_PER_DAY INT64_C(86400)
 #define DAYS_PER_ERA    INT64_C(146097) /* 400 years */
+#define DAYS_TO_1970    INT64_C(719468) /* from 1 March of the year 0 */
 
 int64_t datetime_days_from_civil(int year, int month, int day)
 {
@@ -16,39 +19,56 @@ int64_t datetime_days_from_civil(int year, int month, int day)
     int64_t year_of_era = y - era * 400;
     int64_t day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
     int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    return era * DAYS_PER_ERA + day_of_era - 719468;
-}
-
-struct datetime_civil datetime_civil_from_seconds(int64_t seconds)
-{
-    int64_t days = floor_div(seconds, SECONDS_PER_DAY);
-    int64_t of_day = seconds - days * SECONDS_PER_DAY;
-    int64_t shifted = days + 719468;
-    int64_t era = floor_div(shifted, DAYS_PER_ERA);
-    int64_t day_of_era = shifted - era * DAYS_PER_ERA;
-    int64_t year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-    int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    int64_t shifted_month = (5 * day_of_year + 2) / 153;
-    int64_t month = shifted_month < 10 ? shifted_month + 3 : shifted_month - 9;
-    int64_t year = year_of_era + era * 400 + (month <= 2);
-
-    struct datetime_civil civil = {
-        .year = (int)year,
-        .month = (int)month,
-        .day = (int)(day_of_year - (153 * shifted_month + 2) / 5 + 1),
-        .hour = (int)(of_day / 3600),
-        .minute = (int)(of_day / 60 % 60),
-        .second = (int)(of_day % 60),
-        .weekday = (int)((days % 7 + 11) % 7), /* 1970-01-01 was a Thursday */
-    };
-    civil.yearday = (int)(days - datetime_days_from_civil(civil.year, 1, 1));
-    return civil;
+    return era * DAYS_PER_ERA + day_of_era - DAYS_TO_1970;
 }
 
 static bool is_leap(int year)
 {
     return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+}
+
+/* A day within an era: nothing is negative, and 32 bits are enough. */
+struct era_day {
+    uint32_t day_of_year;      /* from 0: 1 March */
+    uint32_t year, month, day; /* the era's first year is 0 */
+};
+
+static inline struct era_day era_day_of(uint32_t day_of_era)
+{
+    uint32_t year =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    uint32_t day_of_year = day_of_era - (365 * year + year / 4 - year / 100);
+    uint32_t shifted_month = (5 * day_of_year + 2) / 153;
+    uint32_t month = shifted_month < 10 ? shifted_month + 3 : shifted_month - 9;
+    return (struct era_day){
+        .day_of_year = day_of_year,
+        .year = year + (month <= 2),
+        .month = month,
+        .day = day_of_year - (153 * shifted_month + 2) / 5 + 1,
+    };
+}
+
+struct datetime_civil datetime_civil_from_seconds(int64_t seconds)
+{
+    int64_t days = floor_div(seconds, SECONDS_PER_DAY);
+    uint32_t of_day = (uint32_t)(seconds - days * SECONDS_PER_DAY);
+    int64_t shifted = days + DAYS_TO_1970;
+    int64_t era = floor_div(shifted, DAYS_PER_ERA);
+    struct era_day day = era_day_of((uint32_t)(shifted - era * DAYS_PER_ERA));
+
+    struct datetime_civil civil = {
+        .year = (int)(day.year + era * 400),
+        .month = (int)day.month,
+        .day = (int)day.day,
+        .hour = (int)(of_day / 3600),
+        .minute = (int)(of_day / 60 % 60),
+        .second = (int)(of_day % 60),
+        .weekday = (int)((days % 7 + 11) % 7), /* 1970-01-01 was a Thursday */
+    };
+    /* January and February are the last of a year that begins in March. */
+    civil.yearday = day.month <= 2 ? (int)day.day_of_year - 306
+                                   : (int)day.day_of_year + 59 + is_leap(civil.year);
+    return civil;
 }
 
 static int days_in_month(int year, int month)
@@ -75,7 +95,7 @@ static int64_t days_of_date(unsigned year, unsigned month, unsigned day)
                                             122, 153, 184, 214, 245, 275};
     unsigned y = year + 400 - (month <= 2);
     unsigned days = 365 * y + y / 4 - y / 100 + y / 400 + before_month[month] + day - 1;
-    return (int64_t)days - 719468 - DAYS_PER_ERA;
+    return (int64_t)days - DAYS_TO_1970 - DAYS_PER_ERA;
 }
 
 struct fields {
@@ -220,30 +240,34 @@ bool datetime_parse_ms(struct slice text, int64_t *ms)
     return true;
 }
 
-/* The last `count` digits of `value`; the pointer behind them. */
-static char *put_digits(char *out, int count, uint32_t value)
-{
-    for (int i = count - 1; i >= 0; i--) {
-        out[i] = (char)('0' + value % 10);
-        value /= 10;
-    }
-    return out + count;
-}
-
+/* Of the years 1 to 9999. */
 static char *put_date_time(char *out, int64_t seconds)
 {
-    struct datetime_civil civil = datetime_civil_from_seconds(seconds);
-    out = put_digits(out, 4, (uint32_t)civil.year);
+    uint64_t since = (uint64_t)(seconds + DAYS_TO_1970 * SECONDS_PER_DAY);
+    uint32_t days = (uint32_t)(since / SECONDS_PER_DAY);
+    uint32_t of_day = (uint32_t)(since % SECONDS_PER_DAY);
+    uint32_t era = (uint32_t)(days / DAYS_PER_ERA);
+    struct era_day day = era_day_of((uint32_t)(days % DAYS_PER_ERA));
+    uint32_t year = era * 400 + day.year;
+    out = number_put_two(out, year / 100);
+    out = number_put_two(out, year % 100);
     *out++ = '-';
-    out = put_digits(out, 2, (uint32_t)civil.month);
+    out = number_put_two(out, day.month);
     *out++ = '-';
-    out = put_digits(out, 2, (uint32_t)civil.day);
+    out = number_put_two(out, day.day);
     *out++ = 'T';
-    out = put_digits(out, 2, (uint32_t)civil.hour);
+    out = number_put_two(out, of_day / 3600);
     *out++ = ':';
-    out = put_digits(out, 2, (uint32_t)civil.minute);
+    out = number_put_two(out, of_day / 60 % 60);
     *out++ = ':';
-    return put_digits(out, 2, (uint32_t)civil.second);
+    return number_put_two(out, of_day % 60);
+}
+
+/* Three digits of a fraction. */
+static char *put_three(char *out, uint32_t value)
+{
+    *out = (char)('0' + value / 100);
+    return number_put_two(out + 1, value % 100);
 }
 
 static int64_t clamp_seconds(int64_t seconds)
@@ -258,12 +282,11 @@ static int format_time(int64_t seconds, uint32_t nanos, char *out)
     char *end = put_date_time(out, clamp_seconds(seconds));
     if (nanos != 0) {
         *end++ = '.';
-        if (nanos % 1000000 == 0)
-            end = put_digits(end, 3, nanos / 1000000);
-        else if (nanos % 1000 == 0)
-            end = put_digits(end, 6, nanos / 1000);
-        else
-            end = put_digits(end, 9, nanos);
+        end = put_three(end, nanos / 1000000);
+        if (nanos % 1000000 != 0)
+            end = put_three(end, nanos / 1000 % 1000);
+        if (nanos % 1000 != 0)
+            end = put_three(end, nanos % 1000);
     }
     *end++ = 'Z';
     *end = '\0';

@@ -189,30 +189,60 @@ bool number_parse(struct slice text, struct number *number)
 
 /* ---- writing ---- */
 
+/* By the number of bits, times log10(2): right, or one too few. 0 has one digit, as 1 has. */
 static int digits_of(uint64_t value)
 {
-    int count = 1;
-    for (; value >= 10000; value /= 10000)
-        count += 4;
-    return count + (value >= 10) + (value >= 100) + (value >= 1000);
+    static const uint64_t powers[] = {
+        UINT64_C(1),
+        UINT64_C(10),
+        UINT64_C(100),
+        UINT64_C(1000),
+        UINT64_C(10000),
+        UINT64_C(100000),
+        UINT64_C(1000000),
+        UINT64_C(10000000),
+        UINT64_C(100000000),
+        UINT64_C(1000000000),
+        UINT64_C(10000000000),
+        UINT64_C(100000000000),
+        UINT64_C(1000000000000),
+        UINT64_C(10000000000000),
+        UINT64_C(100000000000000),
+        UINT64_C(1000000000000000),
+        UINT64_C(10000000000000000),
+        UINT64_C(100000000000000000),
+        UINT64_C(1000000000000000000),
+        UINT64_C(10000000000000000000),
+    };
+    int fewest = (64 - __builtin_clzll(value | 1)) * 1233 >> 12;
+    return fewest + ((value | 1) >= powers[fewest]);
 }
 
-/* From the back, two digits a step. */
+const char number_pairs[] = "00010203040506070809101112131415161718192021222324"
+                            "25262728293031323334353637383940414243444546474849"
+                            "50515253545556575859606162636465666768697071727374"
+                            "75767778798081828384858687888990919293949596979899";
+
+/* From the back, four digits a step. */
 static int format_digits(uint64_t value, char *out)
 {
-    static const char pairs[] = "00010203040506070809101112131415161718192021222324"
-                                "25262728293031323334353637383940414243444546474849"
-                                "50515253545556575859606162636465666768697071727374"
-                                "75767778798081828384858687888990919293949596979899";
     int count = digits_of(value);
     char *pos = out + count;
     *pos = '\0';
-    for (; value >= 100; value /= 100)
-        memcpy(pos -= 2, &pairs[value % 100 * 2], 2);
-    if (value >= 10)
-        memcpy(pos - 2, &pairs[value * 2], 2);
+    for (; value >= 10000; value /= 10000) {
+        unsigned four = (unsigned)(value % 10000);
+        number_put_two(pos -= 2, four % 100);
+        number_put_two(pos -= 2, four / 100);
+    }
+    unsigned rest = (unsigned)value;
+    if (rest >= 100) {
+        number_put_two(pos -= 2, rest % 100);
+        rest /= 100;
+    }
+    if (rest >= 10)
+        number_put_two(pos - 2, rest);
     else
-        pos[-1] = (char)('0' + value);
+        pos[-1] = (char)('0' + rest);
     return count;
 }
 

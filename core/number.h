@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "core/slice.h"
 
@@ -27,4 +28,13 @@ bool number_parse(struct slice text, struct number *number);
 int number_format_double(double value, char out[32]);
 int number_format_int(int64_t value, char out[32]);
 int number_format_uint(uint64_t value, char out[32]);
+
+extern const char number_pairs[]; /* the texts 00 to 99, one behind the other */
+
+/* The two digits of a value below 100; the place behind them. */
+static inline char *number_put_two(char *out, unsigned value)
+{
+    memcpy(out, &number_pairs[2 * value], 2);
+    return out + 2;
+}
 #endif

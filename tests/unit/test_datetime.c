@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -50,6 +51,40 @@ static void test_agrees_with_the_c_library(void **state)
         assert_int_equal(civil.second, tm.tm_sec);
         assert_int_equal(civil.weekday, tm.tm_wday);
         assert_int_equal(civil.yearday, tm.tm_yday);
+    }
+}
+
+/* Date and time as the C library has them, and each kind of fraction. */
+static void test_formats_as_the_c_library_does(void **state)
+{
+    (void)state;
+    srandom(8);
+    for (int i = 0; i < 100000; i++) {
+        time_t seconds = DATETIME_MIN_SECONDS + (time_t)(random() * random()) %
+                                                    (DATETIME_MAX_SECONDS - DATETIME_MIN_SECONDS);
+        uint32_t nanos = (uint32_t)(random() % 1000000000);
+        struct tm tm;
+        char text[40], expected[80];
+        assert_non_null(gmtime_r(&seconds, &tm));
+        int length = snprintf(expected, sizeof(expected), "%04d-%02d-%02dT%02d:%02d:%02d.%09uZ",
+                              tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
+                              tm.tm_sec, nanos);
+        bool has_nanos = nanos % 1000 != 0;
+        assert_int_equal(datetime_format(seconds, nanos, text), has_nanos ? length : length - 3);
+        if (has_nanos)
+            assert_string_equal(text, expected);
+        memcpy(expected + 26, "Z", 2); /* up to the microseconds */
+        nanos -= nanos % 1000;
+        if (nanos % 1000000 != 0) {
+            assert_int_equal(datetime_format(seconds, nanos, text), 27);
+            assert_string_equal(text, expected);
+        }
+        memcpy(expected + 23, "Z", 2); /* and the milliseconds */
+        nanos -= nanos % 1000000;
+        if (nanos != 0) {
+            assert_int_equal(datetime_format_ms(seconds * 1000 + nanos / 1000000, text), 24);
+            assert_string_equal(text, expected);
+        }
     }
 }
 
@@ -365,6 +400,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_day_of_the_years_1_to_9999_round_trips),
         cmocka_unit_test(test_agrees_with_the_c_library),
+        cmocka_unit_test(test_formats_as_the_c_library_does),
         cmocka_unit_test(test_reads_rfc_3339),
         cmocka_unit_test(test_refuses_what_is_not_rfc_3339),
         cmocka_unit_test(test_every_byte_at_every_place_is_read_as_by_a_slow_reader),

@@ -177,6 +177,38 @@ static void test_formats_integers(void **state)
     assert_string_equal(text, "0");
 }
 
+static void check_integer(uint64_t value)
+{
+    char text[32], expected[32];
+    int length = snprintf(expected, sizeof(expected), "%llu", (unsigned long long)value);
+    if (number_format_uint(value, text) != length || strcmp(text, expected) != 0)
+        fail_msg("%s, not %s", text, expected);
+    length = snprintf(expected, sizeof(expected), "%lld", (long long)value);
+    if (number_format_int((int64_t)value, text) != length || strcmp(text, expected) != 0)
+        fail_msg("%s, not %s", text, expected);
+}
+
+/* Where the number of digits and of bits changes, and of every length at random. */
+static void test_formats_integers_as_printf_does(void **state)
+{
+    (void)state;
+    for (uint64_t power = 1; power <= UINT64_MAX / 10; power *= 10) {
+        check_integer(power - 1);
+        check_integer(power);
+        check_integer(power * 10 - 1);
+        check_integer(power * 10);
+        check_integer(0 - power);
+    }
+    for (int bit = 0; bit < 64; bit++) {
+        check_integer((UINT64_C(1) << bit) - 1);
+        check_integer(UINT64_C(1) << bit);
+        for (int i = 0; i < 2000; i++)
+            check_integer(next_random() >> bit);
+    }
+    for (uint64_t value = 0; value < 20000; value++)
+        check_integer(value);
+}
+
 static void test_reads_integers(void **state)
 {
     (void)state;
@@ -296,6 +328,7 @@ int main(void)
         cmocka_unit_test(test_random_doubles_round_trip_in_the_fewest_digits),
         cmocka_unit_test(test_powers_of_two_and_ten_and_their_neighbours_round_trip),
         cmocka_unit_test(test_formats_integers),
+        cmocka_unit_test(test_formats_integers_as_printf_does),
         cmocka_unit_test(test_reads_integers),
         cmocka_unit_test(test_reads_doubles),
         cmocka_unit_test(test_reads_very_long_numbers),
