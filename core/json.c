@@ -5,125 +5,136 @@
 #include "core/number.h"
 #include "core/utf8.h"
 
-static void add_escape(struct buf *out, unsigned char c)
-{
-    switch (c) {
-    case '"':
-        buf_add_text(out, "\\\"");
-        break;
-    case '\\':
-        buf_add_text(out, "\\\\");
-        break;
-    case '\b':
-        buf_add_text(out, "\\b");
-        break;
-    case '\f':
-        buf_add_text(out, "\\f");
-        break;
-    case '\n':
-        buf_add_text(out, "\\n");
-        break;
-    case '\r':
-        buf_add_text(out, "\\r");
-        break;
-    case '\t':
-        buf_add_text(out, "\\t");
-        break;
-    default:
-        buf_printf(out, "\\u%04x", c);
-        break;
-    }
-}
+#define EACH_BYTE(c) (UINT64_C(0x0101010101010101) * (c))
 
 static bool needs_escape(unsigned char c)
 {
     return c < 0x20 || c == '"' || c == '\\';
 }
 
-/* The end of the run from `pos` that can be copied as it is. */
-static size_t plain_run(struct slice text, size_t pos)
-{
-    while (pos < text.size) {
-        unsigned char c = (unsigned char)text.data[pos];
-        if (needs_escape(c))
-            break;
-        size_t length = c < 0x80 ? 1 : utf8_sequence(text.data + pos, text.size - pos);
-        if (length == 0)
-            break;
-        pos += length;
-    }
-    return pos;
-}
-
-/* From `pos` on, whatever is there; with the closing quote. */
-static void add_rest(struct buf *out, struct slice text, size_t pos)
-{
-    while (pos < text.size) {
-        size_t end = plain_run(text, pos);
-        buf_add(out, text.data + pos, end - pos);
-        pos = end;
-        if (pos == text.size)
-            break;
-        unsigned char c = (unsigned char)text.data[pos++];
-        if (needs_escape(c))
-            add_escape(out, c);
-        else
-            buf_add_text(out, "\xEF\xBF\xBD"); /* U+FFFD */
-    }
-    buf_add_char(out, '"');
-}
-
-#define EACH_BYTE(c) (UINT64_C(0x0101010101010101) * (c))
-
-/* Not 0 where one of the eight bytes is not printable ASCII, or is to be escaped. */
-static uint64_t specials(uint64_t word)
+/* Bit 7 of a byte is set where it is to be escaped, and of some that are not ASCII. */
+static inline uint64_t suspects(uint64_t word)
 {
     uint64_t controls = word - EACH_BYTE(0x20);
     uint64_t quotes = (word ^ EACH_BYTE('"')) - EACH_BYTE(1);
     uint64_t backslashes = (word ^ EACH_BYTE('\\')) - EACH_BYTE(1);
-    return (controls | quotes | backslashes | word) & EACH_BYTE(0x80);
+    return controls | quotes | backslashes;
 }
 
-/* Copies what is plain ASCII, eight bytes at a time. Returns how far it came. */
-static size_t copy_plain(char *room, struct slice text)
+/* Up to seven bytes as a word, with spaces behind them. */
+static inline uint64_t short_word(const char *data, size_t size)
+{
+    uint64_t word = EACH_BYTE(' ') << (8 * size);
+    if (size >= 4) { /* the first four and the last four: some may be both */
+        uint32_t first, last;
+        memcpy(&first, data, sizeof(first));
+        memcpy(&last, data + size - sizeof(last), sizeof(last));
+        return word | first | (uint64_t)last << (8 * (size - sizeof(last)));
+    }
+    for (size_t i = 0; i < size; i++)
+        word |= (uint64_t)(unsigned char)data[i] << (8 * i);
+    return word;
+}
+
+static inline uint64_t copy_word(char *to, const char *from)
+{
+    uint64_t word;
+    memcpy(&word, from, sizeof(word));
+    memcpy(to, &word, sizeof(word));
+    return suspects(word) | word;
+}
+
+/*
+ * Eight bytes at a time, the last eight maybe some of them again; eight also of a shorter text.
+ * False where it is not all ASCII that stays as it is: what was copied is then of no use.
+ */
+static inline bool copy_plain(char *room, struct slice text)
+{
+    uint64_t seen;
+    if (text.size < sizeof(seen)) {
+        uint64_t word = short_word(text.data, text.size);
+        memcpy(room, &word, sizeof(word));
+        seen = suspects(word) | word;
+    } else {
+        size_t last = text.size - sizeof(seen);
+        seen = copy_word(room, text.data);
+        for (size_t pos = sizeof(seen); pos < last; pos += sizeof(seen))
+            seen |= copy_word(room + pos, text.data + pos);
+        seen |= copy_word(room + last, text.data + last);
+    }
+    return (seen & EACH_BYTE(0x80)) == 0;
+}
+
+static bool has_escape(struct slice text)
 {
     size_t pos = 0;
     uint64_t word;
     for (; text.size - pos >= sizeof(word); pos += sizeof(word)) {
         memcpy(&word, text.data + pos, sizeof(word));
-        if (specials(word))
-            return pos;
-        memcpy(room + pos, &word, sizeof(word));
+        if (suspects(word) & ~word & EACH_BYTE(0x80))
+            return true;
     }
-    if (pos > 0 && pos < text.size) { /* the last eight, some of them again */
-        memcpy(&word, text.data + text.size - sizeof(word), sizeof(word));
-        if (specials(word))
-            return pos;
-        memcpy(room + text.size - sizeof(word), &word, sizeof(word));
-        return text.size;
-    }
-    for (; pos < text.size; pos++) {
-        unsigned char c = (unsigned char)text.data[pos];
-        if (c >= 0x80 || needs_escape(c))
-            return pos;
-        room[pos] = (char)c;
-    }
-    return pos;
+    word = short_word(text.data + pos, text.size - pos);
+    return (suspects(word) & ~word & EACH_BYTE(0x80)) != 0;
 }
 
-/* Most text is plain ASCII: looked at and copied in one go, between its quotes. */
-void json_add_string(struct buf *out, struct slice text)
+static char *put_escape(char *p, unsigned char c)
 {
-    char *room = buf_reserve(out, text.size + 2);
-    *room++ = '"';
-    size_t plain = copy_plain(room, text);
-    out->size += 1 + plain;
-    if (plain < text.size) {
-        add_rest(out, text, plain);
-        return;
+    static const char named[] = "\bb\tt\nn\ff\rr\"\"\\\\";
+    static const char hex[] = "0123456789abcdef";
+    *p++ = '\\';
+    for (size_t i = 0; i < sizeof(named) - 1; i += 2) {
+        if ((unsigned char)named[i] == c) {
+            *p = named[i + 1];
+            return p + 1;
+        }
     }
-    room[plain] = '"';
-    out->size++;
+    memcpy(p, "u00", 3);
+    p[3] = hex[c >> 4];
+    p[4] = hex[c & 15];
+    return p + 5;
+}
+
+/* One character, or a byte that is part of none. */
+static char *put_character(char *p, struct slice text, size_t *pos)
+{
+    unsigned char c = (unsigned char)text.data[*pos];
+    size_t length = utf8_sequence(text.data + *pos, text.size - *pos);
+    if (length > 0 && !needs_escape(c)) {
+        memcpy(p, text.data + *pos, length);
+        *pos += length;
+        return p + length;
+    }
+    ++*pos;
+    if (length > 0)
+        return put_escape(p, c);
+    memcpy(p, "\xEF\xBF\xBD", 3); /* U+FFFD */
+    return p + 3;
+}
+
+/* Apart, so that the common way keeps to registers that need no saving. */
+static __attribute__((noinline)) char *put_any(char *p, struct slice text)
+{
+    *p++ = '"';
+    if (utf8_valid(text) && !has_escape(text)) {
+        memcpy(p, text.data, text.size);
+        p += text.size;
+    } else {
+        for (size_t pos = 0; pos < text.size;)
+            p = put_character(p, text, &pos);
+    }
+    *p = '"';
+    return p + 1;
+}
+
+/* Most text is ASCII without an escape: looked at and copied in one go. */
+char *json_put_string(char *room, struct slice text)
+{
+    if (!copy_plain(room + 1, text))
+        return put_any(room, text);
+    room[0] = '"';
+    room[text.size + 1] = '"';
+    return room + text.size + 2;
 }
 
 void json_add_double(struct buf *out, double value)

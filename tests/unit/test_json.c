@@ -7,6 +7,8 @@
 
 #include <jansson.h>
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "core/json.h"
 #include "core/utf8.h"
@@ -71,6 +73,84 @@ static void test_jansson_reads_back_every_character(void **state)
     }
 }
 
+/* As json.h says it, a character at a time. */
+static void write_slowly(struct slice text, struct buf *expected)
+{
+    static const char escaped[] = "\"\\\b\f\n\r\t", names[] = "\"\\bfnrt";
+    buf_add_char(expected, '"');
+    for (size_t pos = 0; pos < text.size;) {
+        char c = text.data[pos];
+        size_t length = utf8_sequence(text.data + pos, text.size - pos);
+        const char *found = c ? strchr(escaped, c) : NULL;
+        if (found)
+            buf_printf(expected, "\\%c", names[found - escaped]);
+        else if ((unsigned char)c < 0x20)
+            buf_printf(expected, "\\u%04x", (unsigned)c);
+        else if (length == 0)
+            buf_add_text(expected, "\xEF\xBF\xBD");
+        else
+            buf_add(expected, text.data + pos, length);
+        pos += length ? length : 1;
+    }
+    buf_add_char(expected, '"');
+}
+
+/* In memory of just its size, that nothing around is read. */
+static void compare_with_slow(const char *text, size_t size)
+{
+    struct buf expected;
+    char *copy = malloc(size ? size : 1);
+    assert_non_null(copy);
+    memcpy(copy, text, size);
+    buf_init(&expected);
+    buf_reset(&out);
+    json_add_string(&out, (struct slice){copy, size});
+    write_slowly((struct slice){copy, size}, &expected);
+    if (out.size != expected.size || memcmp(out.data, expected.data, out.size) != 0)
+        fail_msg("%.*s, not %.*s", (int)out.size, out.data, (int)expected.size, expected.data);
+    assert_true(out.size <= JSON_STRING_ROOM(size));
+    buf_fini(&expected);
+    free(copy);
+}
+
+static void test_every_byte_at_every_place_is_written_as_by_a_slow_writer(void **state)
+{
+    (void)state;
+    char text[40];
+    memset(text, 'a', sizeof(text));
+    for (size_t size = 0; size <= sizeof(text); size++) {
+        compare_with_slow(text, size);
+        for (size_t pos = 0; pos < size; pos++) {
+            for (int byte = 0; byte < 256; byte++) {
+                text[pos] = (char)byte;
+                compare_with_slow(text, size);
+            }
+            text[pos] = 'a';
+        }
+    }
+}
+
+/* Characters of one to four bytes, some to be escaped, some damaged. */
+static void test_random_text_is_written_as_by_a_slow_writer(void **state)
+{
+    (void)state;
+    static const char *const pieces[] = {"a",  "Z~", "\x7f", "é",    "ก",    "€",       "😀",
+                                         "\"", "\\", "\n",   "\x1f", "\xff", "\xe0\xb8"};
+    char text[64];
+    srandom(3);
+    for (int i = 0; i < 200000; i++) {
+        size_t kinds = (size_t)random() % (sizeof(pieces) / sizeof(pieces[0])) + 1;
+        size_t wanted = (size_t)random() % 41;
+        size_t size = 0;
+        while (size < wanted) {
+            const char *piece = pieces[(size_t)random() % kinds];
+            memcpy(text + size, piece, strlen(piece));
+            size += strlen(piece);
+        }
+        compare_with_slow(text, size);
+    }
+}
+
 static void test_numbers(void **state)
 {
     (void)state;
@@ -115,6 +195,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_text_that_is_not_utf8_gets_replacement_characters,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(test_jansson_reads_back_every_character, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_every_byte_at_every_place_is_written_as_by_a_slow_writer, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_random_text_is_written_as_by_a_slow_writer, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(test_numbers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_base64, setup, teardown),
     };
