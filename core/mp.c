@@ -231,7 +231,8 @@ static bool read_marked(struct mp *mp, unsigned char mark, struct mp_token *toke
     }
 }
 
-bool mp_read(struct mp *mp, struct mp_token *token)
+/* Inline for whoever reads many: most tokens are told by their first byte. */
+static inline bool read_token(struct mp *mp, struct mp_token *token)
 {
     if (mp->pos == mp->end)
         return false;
@@ -247,6 +248,11 @@ bool mp_read(struct mp *mp, struct mp_token *token)
     if (mark >= 0x90)
         return read_container(mp, MP_ARRAY, mark & 0x0F, token);
     return read_container(mp, MP_MAP, mark & 0x0F, token);
+}
+
+bool mp_read(struct mp *mp, struct mp_token *token)
+{
+    return read_token(mp, token);
 }
 
 /* ---- skipping ---- */
@@ -481,14 +487,25 @@ static bool other_key_to_json(struct mp *mp, const struct mp_token *token, int d
     return good;
 }
 
-static bool key_to_json(struct mp *mp, int depth, struct buf *out)
+/* With what stands around it: one check for room. */
+static bool key_to_json(struct mp *mp, bool is_first, int depth, struct buf *out)
 {
     struct mp_token token;
-    if (!mp_read(mp, &token))
+    if (!read_token(mp, &token))
         return false;
-    if (token.kind != MP_STR)
-        return other_key_to_json(mp, &token, depth, out);
-    json_add_string(out, token.bytes);
+    if (token.kind != MP_STR) {
+        if (!is_first)
+            buf_add_char(out, ',');
+        bool good = other_key_to_json(mp, &token, depth, out);
+        buf_add_char(out, ':');
+        return good;
+    }
+    char *p = buf_reserve(out, JSON_STRING_ROOM(token.bytes.size) + 2);
+    if (!is_first)
+        *p++ = ',';
+    p = json_put_string(p, token.bytes);
+    *p++ = ':';
+    buf_end_at(out, p);
     return true;
 }
 
@@ -513,12 +530,7 @@ static bool map_to_json(struct mp *mp, uint32_t count, int depth, struct buf *ou
         return false;
     buf_add_char(out, '{');
     for (uint32_t i = 0; i < count; i++) {
-        if (i > 0)
-            buf_add_char(out, ',');
-        if (!key_to_json(mp, depth, out))
-            return false;
-        buf_add_char(out, ':');
-        if (!value_to_json(mp, depth, out))
+        if (!key_to_json(mp, i == 0, depth, out) || !value_to_json(mp, depth, out))
             return false;
     }
     buf_add_char(out, '}');
@@ -564,7 +576,7 @@ static bool token_to_json(struct mp *mp, const struct mp_token *token, int depth
 static bool value_to_json(struct mp *mp, int depth, struct buf *out)
 {
     struct mp_token token;
-    return mp_read(mp, &token) && token_to_json(mp, &token, depth, out);
+    return read_token(mp, &token) && token_to_json(mp, &token, depth, out);
 }
 
 /* Written while it is read; what turns out not to be well-formed is taken back. */
