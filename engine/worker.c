@@ -485,6 +485,7 @@ static void init_memory(struct worker *worker)
     buf_init(&worker->text);
     buf_init(&worker->membership);
     signal_list_init(&worker->signals);
+    worker->signals.data_as_json = worker->setting->config->signal_format == CONFIG_FORMAT_JSON;
     for (size_t i = 0; i < WORKER_EPOCHS; i++)
         worker->spare[worker->spare_count++] = epoch_new();
     worker->open = worker->spare[--worker->spare_count];

@@ -47,6 +47,7 @@ struct signal *signal_list_add(struct signal_list *list)
     return signal;
 }
 
+/* As msgpack. */
 static struct slice signal_data(const struct signal *signal)
 {
     return signal->data.size ? signal->data : (struct slice){empty_map, sizeof(empty_map)};
@@ -91,7 +92,10 @@ static void signal_encode_json(const struct signal *signal, struct slice id, str
     p = put(p, SLICE(",\"cause\":"));
     p = json_put_string(p, signal->cause);
     buf_end_at(out, put(p, SLICE(",\"data\":")));
-    mp_to_json(signal_data(signal), out);
+    if (signal->data_is_json)
+        buf_add_slice(out, signal->data);
+    else
+        mp_to_json(signal_data(signal), out);
     buf_add_char(out, '}');
 }
 
@@ -103,6 +107,7 @@ static void pack_add_member(struct buf *out, const char *name, struct slice text
 
 static void signal_encode_msgpack(const struct signal *signal, struct slice id, struct buf *out)
 {
+    CHECK(!signal->data_is_json);
     pack_add_map(out, SIGNAL_MEMBERS + (id.size ? 1 : 0));
     if (id.size)
         pack_add_member(out, "id", id);

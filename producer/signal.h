@@ -18,9 +18,10 @@ struct signal {
     struct slice machine, from, to;
     struct slice
         cause;         /* event name, `timer`, or the type of the signal that a cascade came from */
-    struct slice data; /* one msgpack map */
-    uint32_t name_id;  /* the rules' number of the type, 0: no machine names it */
-    bool is_timer;     /* from a timer: named by machine and deadline, else by the message */
+    struct slice data; /* one msgpack map; or that map as JSON, which can't become msgpack again */
+    bool data_is_json;
+    uint32_t name_id; /* the rules' number of the type, 0: no machine names it */
+    bool is_timer;    /* from a timer: named by machine and deadline, else by the message */
     struct slice timer_machine; /* of a timer's step: the machine whose timer it was */
     int64_t deadline_ms;
     /* Of a timer's: over all with the same customer, machine, deadline. Of an event's: over the
@@ -34,6 +35,8 @@ struct signal_list {
     size_t capacity;
     struct buf
         packing; /* where data is put together, by whoever adds a signal; its memory is kept */
+    bool
+        data_as_json; /* set by who will only write JSON: data is made such where no rule reads it */
 };
 
 void signal_list_init(struct signal_list *list);

@@ -214,4 +214,14 @@ bool cel_to_json(struct cel_activation *activation, struct value value, struct b
  * levels, or where it would be longer than CEL_OUTPUT_MAX.
  */
 bool cel_to_msgpack(struct cel_activation *activation, struct value value, struct buf *out);
+
+/*
+ * As the JSON that mp_to_json() (core/mp.h) makes of that msgpack, without the way there and back.
+ * `*too_deep` is set, else left, where mp_to_json() would refuse a map that holds the value.
+ */
+bool cel_to_data_json(struct cel_activation *activation, struct value value, struct buf *out,
+                      bool *too_deep);
+
+/* A key of a map in either: as JSON with what stands before and behind it. */
+void cel_add_key(struct buf *out, bool as_json, struct slice key, bool is_first);
 #endif

@@ -1,14 +1,17 @@
 /*
- * Values as JSON and as msgpack.
+ * Values as JSON, and as a signal's data: msgpack, or JSON.
  */
+#include <assert.h>
 #include <math.h>
 
 #include "core/json.h"
+#include "core/mp.h"
 #include "core/pack.h"
 #include "rules/cel_convert.h"
 #include "rules/cel_value.h"
 
-#define PACK_DEPTH_MAX 32
+#define DATA_DEPTH_MAX 32
+#define DATA_JSON_MAX  (64u << 10)
 #define JSON_DEPTH_MAX 1200 /* deeper than any expression can nest */
 
 /* A list may have one element many times, and that its own: as text it would be without end. */
@@ -144,80 +147,107 @@ bool cel_to_json(struct cel_activation *activation, struct value value, struct b
     return false;
 }
 
-/* ---- msgpack ---- */
+/* ---- a signal's data ---- */
 
-/* Where msgpack goes. */
-struct packing {
+/* Where it goes: msgpack, or the JSON that mp_to_json() makes of that. */
+struct data {
     struct cel_activation *activation;
     struct buf *out;
-    size_t start;
+    size_t start, size_max;
+    bool as_json;
+    bool is_deepest; /* out: a list or map stands at the last level */
 };
+static_assert(DATA_DEPTH_MAX == MP_DEPTH_MAX, "what is deepest, and in a map, is no JSON any more");
 
-static bool to_msgpack(struct packing *packing, struct value value, int depth);
+static bool to_data(struct data *data, struct value value, int depth);
 
-static bool list_to_msgpack(struct packing *packing, struct value list, int depth)
+static bool list_to_data(struct data *data, struct value list, int depth)
 {
+    struct buf *out = data->out;
     struct cel_iter iter;
     struct value index, element;
-    cel_iter_open(&iter, packing->activation, list);
-    pack_add_array(packing->out, iter.count);
-    while (cel_iter_next(&iter, packing->activation, &index, &element))
-        if (!to_msgpack(packing, element, depth + 1))
+    cel_iter_open(&iter, data->activation, list);
+    data->as_json ? buf_add_char(out, '[') : pack_add_array(out, iter.count);
+    while (cel_iter_next(&iter, data->activation, &index, &element)) {
+        if (data->as_json && index.i > 0)
+            buf_add_char(out, ',');
+        if (!to_data(data, element, depth + 1))
             return false;
+    }
+    if (data->as_json)
+        buf_add_char(out, ']');
     return true;
 }
 
-static bool map_to_msgpack(struct packing *packing, struct value map, int depth)
+void cel_add_key(struct buf *out, bool as_json, struct slice key, bool is_first)
 {
+    if (!as_json) {
+        pack_add_text(out, key);
+        return;
+    }
+    char *p = buf_reserve(out, JSON_STRING_ROOM(key.size) + 2);
+    if (!is_first)
+        *p++ = ',';
+    p = json_put_string(p, key);
+    *p++ = ':';
+    buf_end_at(out, p);
+}
+
+static bool map_to_data(struct data *data, struct value map, int depth)
+{
+    struct buf *out = data->out;
     struct cel_iter iter;
     struct value key, value;
     char text[40];
-    cel_iter_open(&iter, packing->activation, map);
-    pack_add_map(packing->out, iter.count);
-    while (cel_iter_next(&iter, packing->activation, &key, &value)) {
-        pack_add_text(packing->out, key_text(key, text));
-        if (!to_msgpack(packing, value, depth + 1))
+    cel_iter_open(&iter, data->activation, map);
+    data->as_json ? buf_add_char(out, '{') : pack_add_map(out, iter.count);
+    while (cel_iter_next(&iter, data->activation, &key, &value)) {
+        cel_add_key(out, data->as_json, key_text(key, text), iter.index == 1);
+        if (!to_data(data, value, depth + 1))
             return false;
     }
+    if (data->as_json)
+        buf_add_char(out, '}');
     return true;
 }
 
-static bool to_msgpack(struct packing *packing, struct value value, int depth)
+static bool to_data(struct data *data, struct value value, int depth)
 {
-    struct buf *out = packing->out;
-    if (depth > PACK_DEPTH_MAX || is_full(out, packing->start))
+    struct buf *out = data->out;
+    bool as_json = data->as_json;
+    if (depth > DATA_DEPTH_MAX || out->size - data->start > data->size_max)
         return false;
     switch ((enum value_kind)value.kind) {
     case VALUE_NULL:
-        pack_add_nil(out);
+        as_json ? buf_add_text(out, "null") : pack_add_nil(out);
         break;
     case VALUE_BOOL:
-        pack_add_bool(out, value.b);
+        as_json ? buf_add_text(out, value.b ? "true" : "false") : pack_add_bool(out, value.b);
         break;
     case VALUE_INT:
-        pack_add_int(out, value.i);
+        as_json ? json_add_int(out, value.i) : pack_add_int(out, value.i);
         break;
     case VALUE_UINT:
-        pack_add_uint(out, value.u);
+        as_json ? json_add_uint(out, value.u) : pack_add_uint(out, value.u);
         break;
     case VALUE_DOUBLE:
-        pack_add_double(out, value.d);
+        as_json ? json_add_double(out, value.d) : pack_add_double(out, value.d);
         break;
     case VALUE_TIMESTAMP:
     case VALUE_DURATION:
-        pack_add_int(out, value_timestamp_to_ms(value));
-        break;
+        return to_data(data, value_int(value_timestamp_to_ms(value)), depth);
     case VALUE_STRING:
     case VALUE_TYPE:
-        pack_add_text(out, value_text(value));
+        as_json ? json_add_string(out, value_text(value)) : pack_add_text(out, value_text(value));
         break;
     case VALUE_BYTES:
-        pack_add_bin(out, value_text(value));
+        as_json ? json_add_base64(out, value_text(value)) : pack_add_bin(out, value_text(value));
         break;
     case VALUE_LIST:
-        return list_to_msgpack(packing, value, depth);
     case VALUE_MAP:
-        return map_to_msgpack(packing, value, depth);
+        data->is_deepest = data->is_deepest || depth == DATA_DEPTH_MAX;
+        return value.kind == VALUE_LIST ? list_to_data(data, value, depth)
+                                        : map_to_data(data, value, depth);
     case VALUE_ABSENT:
     case VALUE_ERROR:
         return false;
@@ -227,10 +257,32 @@ static bool to_msgpack(struct packing *packing, struct value value, int depth)
 
 bool cel_to_msgpack(struct cel_activation *activation, struct value value, struct buf *out)
 {
-    struct packing packing = {activation, out, out->size};
-    if (to_msgpack(&packing, value, 1))
+    struct data data = {activation, out, out->size, CEL_OUTPUT_MAX, false, false};
+    if (to_data(&data, value, 1))
         return true;
-    out->size = packing.start;
+    out->size = data.start;
     pack_add_nil(out);
     return false;
+}
+
+/* The bound is msgpack's. What is far below it as JSON is so as msgpack; the rest goes that way. */
+bool cel_to_data_json(struct cel_activation *activation, struct value value, struct buf *out,
+                      bool *too_deep)
+{
+    struct data data = {activation, out, out->size, DATA_JSON_MAX, true, false};
+    bool written = to_data(&data, value, 1);
+    if (!written) {
+        struct buf packed;
+        out->size = data.start;
+        buf_init(&packed);
+        data = (struct data){activation, &packed, 0, CEL_OUTPUT_MAX, false, false};
+        written = to_data(&data, value, 1);
+        if (written)
+            mp_to_json(buf_slice(&packed), out);
+        else
+            buf_add_text(out, "null");
+        buf_fini(&packed);
+    }
+    *too_deep = *too_deep || (written && data.is_deepest);
+    return written;
 }

@@ -1,4 +1,5 @@
 /* Signals: their data is packed where they are given, since the memory goes on changing. */
+#include "core/json.h"
 #include "core/pack.h"
 #include "rules/step.h"
 
@@ -11,8 +12,15 @@ static bool is_suppressed(const struct step *step, const struct emit *emit)
     return sent_ms != CUSTOMER_NO_TIME && step->now_ms - sent_ms < emit->cooldown_ms;
 }
 
+/* Where a signal's data goes. */
+struct data_out {
+    struct buf *buf;
+    bool as_json;
+    bool too_deep; /* for JSON, which is null then */
+};
+
 /* A field that fails is null and counted. */
-static void pack_field(struct step *step, const struct field *field, struct buf *out)
+static void add_field(struct step *step, const struct field *field, struct data_out *out)
 {
     struct value value = cel_eval(field->expression.program, &step->activation);
     if (value.kind == VALUE_ERROR) {
@@ -20,25 +28,46 @@ static void pack_field(struct step *step, const struct field *field, struct buf 
                     value_text(value));
         value = value_null();
     }
-    if (!cel_to_msgpack(&step->activation, value, out))
+    bool written = out->as_json
+                       ? cel_to_data_json(&step->activation, value, out->buf, &out->too_deep)
+                       : cel_to_msgpack(&step->activation, value, out->buf);
+    if (!written)
         step_failed(step, &step->context->counters->data_errors, field->expression.rule,
                     SLICE("the value can't be written: an error in it, or too many levels"));
 }
 
-static struct slice pack_data(struct step *step, const struct emit *emit, int64_t time_in_state_ms)
+static void add_data(struct step *step, const struct emit *emit, int64_t time_in_state_ms,
+                     struct data_out *out)
 {
-    struct buf *out = &step->context->signals->packing;
-    buf_reset(out);
-    pack_add_map(out, emit->field_count + (emit->has_time_in_state ? 1u : 0u));
+    struct buf *buf = out->buf;
+    out->as_json ? buf_add_char(buf, '{')
+                 : pack_add_map(buf, emit->field_count + (emit->has_time_in_state ? 1u : 0u));
     for (uint32_t i = 0; i < emit->field_count; i++) {
-        pack_add_text(out, emit->fields[i].name);
-        pack_field(step, &emit->fields[i], out);
+        cel_add_key(buf, out->as_json, emit->fields[i].name, i == 0);
+        add_field(step, &emit->fields[i], out);
     }
     if (emit->has_time_in_state) {
-        pack_add_text(out, SLICE("time_in_state"));
-        pack_add_int(out, time_in_state_ms);
+        cel_add_key(buf, out->as_json, SLICE("time_in_state"), emit->field_count == 0);
+        out->as_json ? json_add_int(buf, time_in_state_ms) : pack_add_int(buf, time_in_state_ms);
     }
-    return arena_copy(step->context->arena, buf_slice(out));
+    if (out->as_json)
+        buf_add_char(buf, '}');
+}
+
+/* A machine that sees the signal as an event reads msgpack. */
+static void set_data(struct step *step, const struct emit *emit, int64_t time_in_state_ms,
+                     struct signal *signal)
+{
+    struct signal_list *signals = step->context->signals;
+    struct data_out out = {
+        .buf = &signals->packing,
+        .as_json = signals->data_as_json && step->rules->signal_machines[emit->name_id] == 0,
+    };
+    buf_reset(out.buf);
+    add_data(step, emit, time_in_state_ms, &out);
+    signal->data_is_json = out.as_json;
+    signal->data =
+        out.too_deep ? SLICE("null") : arena_copy(step->context->arena, buf_slice(out.buf));
 }
 
 /* Signals outlive the message: what lies in it or in the record is copied. */
@@ -61,8 +90,8 @@ void step_emit(struct step *step, const struct emit *emit, int64_t time_in_state
     }
     const struct rules *rules = step->rules;
     struct arena *arena = step->context->arena;
-    struct slice data = pack_data(step, emit, time_in_state_ms);
     struct signal *signal = signal_list_add(step->context->signals);
+    set_data(step, emit, time_in_state_ms, signal);
     signal->type = emit->type;
     signal->name_id = emit->name_id;
     signal->customer = arena_copy(arena, customer_key(&rules->layout, step->customer));
@@ -71,7 +100,6 @@ void step_emit(struct step *step, const struct emit *emit, int64_t time_in_state
     signal->from = step->machine->states[step->from].name;
     signal->to = step->machine->states[step->to].name;
     signal->cause = cause_of(step);
-    signal->data = data;
     if (!step->event) {
         signal->is_timer = true;
         signal->timer_machine = rules->machines[step->timer_machine].name;

@@ -117,6 +117,27 @@ static void check_bounds(const struct world *world, struct value value)
         CHECK(cel_size(value) <= CEL_LIST_MAX);
 }
 
+/* Straight to JSON is what comes of the way by msgpack. */
+static void check_data_json(struct world *world, struct value value, const struct outcome *outcome)
+{
+    struct buf direct, expected, within;
+    bool too_deep = false;
+    buf_init(&direct);
+    buf_init(&expected);
+    buf_init(&within);
+    CHECK(cel_to_data_json(&world->activation, value, &direct, &too_deep) == !outcome->fails);
+    mp_to_json(buf_slice(&outcome->packed), &expected);
+    CHECK(slice_equal(buf_slice(&direct), buf_slice(&expected)));
+    buf_add_char(&within, '\x91'); /* an array of one */
+    buf_add_slice(&within, buf_slice(&outcome->packed));
+    buf_reset(&direct);
+    mp_to_json(buf_slice(&within), &direct);
+    CHECK(too_deep == slice_is(buf_slice(&direct), "null"));
+    buf_fini(&direct);
+    buf_fini(&expected);
+    buf_fini(&within);
+}
+
 static void evaluate(struct world *world, const struct cel_program *program,
                      struct outcome *outcome)
 {
@@ -134,6 +155,7 @@ static void evaluate(struct world *world, const struct cel_program *program,
     CHECK(outcome->fails || value.kind != VALUE_ERROR);
     CHECK(mp_well_formed(buf_slice(&outcome->packed)));
     CHECK(outcome->packed.size <= CEL_OUTPUT_MAX + CEL_STRING_MAX);
+    check_data_json(world, value, outcome);
 }
 
 static void outcome_fini(struct outcome *outcome)

@@ -1043,17 +1043,43 @@ static void test_values_as_json(void **state)
     world_fini(&world);
 }
 
+/*
+ * Straight to JSON is what comes of the way by msgpack. `packed`: of the same value, behind a byte
+ * that makes it an array's only element.
+ */
+static void data_json_is(struct world *world, struct value value, struct slice packed, bool passes)
+{
+    struct buf direct, expected, within;
+    bool too_deep = false;
+    buf_init(&direct);
+    buf_init(&expected);
+    buf_init(&within);
+    mp_to_json((struct slice){packed.data + 1, packed.size - 1}, &expected);
+    mp_to_json(packed, &within);
+    buf_add_text(&direct, "x"); /* something before it stays */
+    assert_int_equal(cel_to_data_json(&world->activation, value, &direct, &too_deep), passes);
+    assert_int_equal(direct.size, expected.size + 1);
+    assert_true(direct.data[0] == 'x');
+    assert_memory_equal(direct.data + 1, expected.data, expected.size);
+    assert_int_equal(too_deep, slice_is(buf_slice(&within), "null"));
+    buf_fini(&direct);
+    buf_fini(&expected);
+    buf_fini(&within);
+}
+
 static void packs_as(struct world *world, const char *text, const char *json, bool passes)
 {
     struct buf packed, out;
     buf_init(&packed);
     buf_init(&out);
-    buf_add_text(&packed, "x"); /* something before it stays */
+    buf_add_text(&packed, "\x91"); /* something before it stays */
     assert_int_equal(cel_to_msgpack(&world->activation, eval_in(world, text), &packed), passes);
-    assert_true(packed.data[0] == 'x');
+    assert_true(packed.data[0] == '\x91');
     mp_to_json((struct slice){packed.data + 1, packed.size - 1}, &out);
     buf_add_char(&out, '\0');
-    assert_string_equal(out.data, json);
+    if (json)
+        assert_string_equal(out.data, json);
+    data_json_is(world, eval_in(world, text), buf_slice(&packed), passes);
     buf_fini(&packed);
     buf_fini(&out);
 }
@@ -1067,12 +1093,16 @@ static void test_values_as_msgpack(void **state)
     packs_as(&world, "[null, true, -1, 18446744073709551615u, 0.5, 'x', b'foo', int]",
              "[null,true,-1,18446744073709551615,0.5,\"x\",\"Zm9v\",\"int\"]", true);
     packs_as(&world, "[entered, duration('-1500ms')]", "[2000,-1500]", true);
+    packs_as(&world, "[0.0 / 0.0, 1.0 / 0.0, -0.0, 1e15, 0.1, 42u, {}, [], [false]]",
+             "[null,null,-0,1000000000000000,0.1,42,{},[],[false]]", true);
+    packs_as(&world, "{'a\"b': 'c\\\\d', 2u: 'กข', true: {'x': [1, {'y': null}]}}", NULL, true);
     packs_as(&world, "{'a': {1: 2}}", "{\"a\":{\"1\":2}}", true);
     packs_as(&world, "event.properties",
              "{\"list\":[1,\"two\"],\"deep\":{\"x\":5},\"at\":1500,\"7\":\"seven\"}", true);
     packs_as(&world, "event.properties.nothing", "null", false);
     world.slots[SLOT_ITEMS] = many_items();
     packs_as(&world, "context.items.map(x, context.items)", "null", false);
+    packs_as(&world, "context.items.map(x, x < 9, context.items)", NULL, true); /* 80 KB */
     packs_as(&world,
              "context.items.map(x, event.name.replace('', event.name).replace('', event.name))",
              "null", false);
@@ -1085,6 +1115,9 @@ static void test_values_as_msgpack(void **state)
     memset(deep + 32, ']', 32);
     packs_as(&world, deep, "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]",
              true);
+    memmove(deep, deep + 1, 62);
+    deep[62] = '\0';
+    packs_as(&world, deep, "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]", true);
     world_fini(&world);
 }
 

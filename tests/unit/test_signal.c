@@ -129,6 +129,21 @@ static void test_a_signal_without_data_has_an_empty_map(void **state)
     assert_memory_equal(fixture->out.data + fixture->out.size - strlen(end), end, strlen(end));
 }
 
+static void test_data_that_is_json_already_stays_as_it_is(void **state)
+{
+    struct fixture *fixture = *state;
+    struct signal signal = some_signal(fixture);
+    struct buf expected;
+    buf_init(&expected);
+    signal_encode(&signal, SIGNAL_JSON, (struct slice){NULL, 0}, &expected);
+    signal.data = SLICE("{\"value\":12.5,\"currency\":null,\"count\":2}");
+    signal.data_is_json = true;
+    signal_encode(&signal, SIGNAL_JSON, (struct slice){NULL, 0}, &fixture->out);
+    assert_int_equal(fixture->out.size, expected.size);
+    assert_memory_equal(fixture->out.data, expected.data, expected.size);
+    buf_fini(&expected);
+}
+
 /* The msgpack value, shown as JSON, is the JSON value, byte for byte. */
 static void test_msgpack_says_the_same_as_json(void **state)
 {
@@ -356,6 +371,7 @@ int main(void)
         TEST(test_an_id_comes_first),
         TEST(test_json_escapes_what_customers_bring),
         TEST(test_a_signal_without_data_has_an_empty_map),
+        TEST(test_data_that_is_json_already_stays_as_it_is),
         TEST(test_msgpack_says_the_same_as_json),
         TEST(test_encoding_appends),
         TEST(test_ids),

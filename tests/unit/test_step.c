@@ -322,6 +322,63 @@ static void test_times_at_the_ends(void **state)
     scenario_close(&world);
 }
 
+/* Fields of all kinds, without any, a failing one, one that with the data around it is too deep. */
+static const char *const speaker[] = {
+    "machine: m\n"
+    "context: { seen: { type: set, max: 3 }, n: int }\n"
+    "initial: a\n"
+    "states:\n"
+    "  a:\n"
+    "    on:\n"
+    "      none: { emit: m.none }\n"
+    "      some: { emit: { type: m.some, data: { s: event.name, t: now, l: '[1, [2.5, null]]', m: "
+    "'{\"k\": context.seen, \"z\": {}}' } } }\n"
+    "      fails: { emit: { type: m.fails, data: { x: 1 / context.n, y: 2 } } }\n"
+    "      deep: { emit: { type: m.deep, data: { x: 1, d: "
+    "'[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]' } } }\n"
+    "      heard: { emit: { type: m.heard, data: { x: 1 } } }\n",
+    "machine: listener\n"
+    "initial: a\n"
+    "states:\n"
+    "  a: { on: { m.heard: { emit: { type: l.echo, data: { x: event.properties.x } } } } }\n"};
+
+static void test_data_made_as_json_is_what_msgpack_gives(void **state)
+{
+    static const char *const names[] = {"none", "some", "fails", "deep", "heard"};
+    struct scenario_world packs, writes;
+    struct buf packed, written;
+    (void)state;
+    scenario_open(&packs, speaker, 2);
+    scenario_open(&writes, speaker, 2);
+    buf_init(&packed);
+    buf_init(&written);
+    writes.signals.data_as_json = true;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        scenario_event(&packs, SCENARIO_BEGIN, names[i], "");
+        scenario_event(&writes, SCENARIO_BEGIN, names[i], "");
+    }
+    assert_int_equal(packs.signals.count, 6);
+    assert_int_equal(writes.signals.count, 6);
+    for (size_t i = 0; i < 6; i++) {
+        signal_encode(&packs.signals.items[i], SIGNAL_JSON, (struct slice){NULL, 0}, &packed);
+        signal_encode(&writes.signals.items[i], SIGNAL_JSON, (struct slice){NULL, 0}, &written);
+    }
+    buf_add_char(&packed, '\0');
+    buf_add_char(&written, '\0');
+    assert_string_equal(written.data, packed.data);
+    assert_non_null(strstr(written.data, "\"data\":{}"));
+    assert_non_null(strstr(written.data, "\"data\":null"));
+    assert_non_null(strstr(written.data, "\"data\":{\"x\":null,\"y\":2}"));
+    assert_true(writes.signals.items[1].data_is_json);
+    assert_false(writes.signals.items[4].data_is_json); /* a rule reads it */
+    assert_int_equal(packs.counters.data_errors, 1);
+    assert_int_equal(writes.counters.data_errors, 1);
+    buf_fini(&packed);
+    buf_fini(&written);
+    scenario_close(&packs);
+    scenario_close(&writes);
+}
+
 /* How many stand where, and how often each way was taken. */
 static void test_statistics(void **state)
 {
@@ -356,6 +413,7 @@ int main(void)
         cmocka_unit_test(test_left_timers_fire_later),
         cmocka_unit_test(test_ranks_of_timers),
         cmocka_unit_test(test_times_at_the_ends),
+        cmocka_unit_test(test_data_made_as_json_is_what_msgpack_gives),
         cmocka_unit_test(test_statistics),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
