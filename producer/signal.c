@@ -197,6 +197,8 @@ bool signal_pattern_matches(struct slice pattern, struct slice type)
         if (p < pattern.size && pattern.data[p] == '*') {
             behind_star = ++p;
             star_end = t;
+            if (p == pattern.size)
+                return true; /* it stands for all the rest */
         } else if (p < pattern.size && pattern.data[p] == type.data[t]) {
             p++;
             t++;

@@ -221,7 +221,4 @@ bool cel_to_msgpack(struct cel_activation *activation, struct value value, struc
  */
 bool cel_to_data_json(struct cel_activation *activation, struct value value, struct buf *out,
                       bool *too_deep);
-
-/* A key of a map in either: as JSON with what stands before and behind it. */
-void cel_add_key(struct buf *out, bool as_json, struct slice key, bool is_first);
 #endif

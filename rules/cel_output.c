@@ -179,18 +179,16 @@ static bool list_to_data(struct data *data, struct value list, int depth)
     return true;
 }
 
-void cel_add_key(struct buf *out, bool as_json, struct slice key, bool is_first)
+static void key_to_data(struct data *data, struct slice key, bool is_first)
 {
-    if (!as_json) {
-        pack_add_text(out, key);
+    if (!data->as_json) {
+        pack_add_text(data->out, key);
         return;
     }
-    char *p = buf_reserve(out, JSON_STRING_ROOM(key.size) + 2);
     if (!is_first)
-        *p++ = ',';
-    p = json_put_string(p, key);
-    *p++ = ':';
-    buf_end_at(out, p);
+        buf_add_char(data->out, ',');
+    json_add_string(data->out, key);
+    buf_add_char(data->out, ':');
 }
 
 static bool map_to_data(struct data *data, struct value map, int depth)
@@ -202,7 +200,7 @@ static bool map_to_data(struct data *data, struct value map, int depth)
     cel_iter_open(&iter, data->activation, map);
     data->as_json ? buf_add_char(out, '{') : pack_add_map(out, iter.count);
     while (cel_iter_next(&iter, data->activation, &key, &value)) {
-        cel_add_key(out, data->as_json, key_text(key, text), iter.index == 1);
+        key_to_data(data, key_text(key, text), iter.index == 1);
         if (!to_data(data, value, depth + 1))
             return false;
     }

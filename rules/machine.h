@@ -32,6 +32,7 @@ struct expression {
 
 struct field {
     struct slice name;
+    struct slice json_key; /* the name in quotes, and a colon */
     struct expression expression;
 };
 

@@ -30,8 +30,11 @@ static void read_fields(struct loader *loader, const struct yaml_node *node, str
             diag_error(loader->diag, key->at, "a signal has at most %d fields of data", FIELDS_MAX);
             return;
         }
-        struct field field = {key->text,
-                              load_expression(loader, node->items[i], "a field of data", CEL_DYN)};
+        struct field field = {
+            .name = key->text,
+            .json_key = arena_printf(&loader->rules->arena, "\"%.*s\":", SLICE_ARGS(key->text)),
+            .expression = load_expression(loader, node->items[i], "a field of data", CEL_DYN),
+        };
         int32_t former = find_field(fields, *count, field.name);
         fields[former >= 0 ? (uint32_t)former : (*count)++] = field;
     }

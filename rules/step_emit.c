@@ -36,6 +36,17 @@ static void add_field(struct step *step, const struct field *field, struct data_
                     SLICE("the value can't be written: an error in it, or too many levels"));
 }
 
+static void add_name(struct slice name, struct slice json_key, bool is_first, struct data_out *out)
+{
+    if (!out->as_json) {
+        pack_add_text(out->buf, name);
+        return;
+    }
+    if (!is_first)
+        buf_add_char(out->buf, ',');
+    buf_add_slice(out->buf, json_key);
+}
+
 static void add_data(struct step *step, const struct emit *emit, int64_t time_in_state_ms,
                      struct data_out *out)
 {
@@ -43,11 +54,11 @@ static void add_data(struct step *step, const struct emit *emit, int64_t time_in
     out->as_json ? buf_add_char(buf, '{')
                  : pack_add_map(buf, emit->field_count + (emit->has_time_in_state ? 1u : 0u));
     for (uint32_t i = 0; i < emit->field_count; i++) {
-        cel_add_key(buf, out->as_json, emit->fields[i].name, i == 0);
+        add_name(emit->fields[i].name, emit->fields[i].json_key, i == 0, out);
         add_field(step, &emit->fields[i], out);
     }
     if (emit->has_time_in_state) {
-        cel_add_key(buf, out->as_json, SLICE("time_in_state"), emit->field_count == 0);
+        add_name(SLICE("time_in_state"), SLICE("\"time_in_state\":"), emit->field_count == 0, out);
         out->as_json ? json_add_int(buf, time_in_state_ms) : pack_add_int(buf, time_in_state_ms);
     }
     if (out->as_json)
