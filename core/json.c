@@ -89,15 +89,18 @@ static char *put_escape(char *p, unsigned char c)
             return p + 1;
         }
     }
-    memcpy(p, "u00", 3);
-    p[3] = hex[c >> 4];
-    p[4] = hex[c & 15];
-    return p + 5;
+    *p++ = 'u';
+    *p++ = '0';
+    *p++ = '0';
+    *p++ = hex[c >> 4];
+    *p++ = hex[c & 15];
+    return p;
 }
 
 /* One character, or a byte that is part of none. */
 static char *put_character(char *p, struct slice text, size_t *pos)
 {
+    static const char replacement[] = {'\xEF', '\xBF', '\xBD'}; /* U+FFFD */
     unsigned char c = (unsigned char)text.data[*pos];
     size_t length = utf8_sequence(text.data + *pos, text.size - *pos);
     if (length > 0 && !needs_escape(c)) {
@@ -108,8 +111,8 @@ static char *put_character(char *p, struct slice text, size_t *pos)
     ++*pos;
     if (length > 0)
         return put_escape(p, c);
-    memcpy(p, "\xEF\xBF\xBD", 3); /* U+FFFD */
-    return p + 3;
+    memcpy(p, replacement, sizeof(replacement));
+    return p + sizeof(replacement);
 }
 
 /* Apart, so that the common way keeps to registers that need no saving. */
