@@ -365,12 +365,12 @@ static INLINE bool take_level(struct reading *reading, enum plan_level level, ui
 
     for (uint32_t i = 0; i < uses->unlisted_count; i++)
         good &= take_place(reading, level, uses->unlisted[i], types);
-    for (uint32_t i = 0; i < projection->hit_count; i++) {
-        uint32_t place = (uint32_t)(projection->hits[i] - projection->values);
+    for (const char ***hit = projection->hits; hit < projection->hits_end; hit++) {
+        uint32_t place = (uint32_t)(*hit - projection->values);
         const struct plan_quick *quick = &uses->quick[place];
 
         if (LIKELY((quick->types & types) != 0 &&
-                   take_quickly(&reading->slots[quick->slot], quick->is_id, *projection->hits[i])))
+                   take_quickly(&reading->slots[quick->slot], quick->is_id, **hit)))
             ranks[quick->contest] = quick->rank;
         else
             good &= take_place(reading, level, place, types);

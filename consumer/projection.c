@@ -1,5 +1,8 @@
 #include "consumer/projection.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 #include <stdlib.h>
 
 #include "consumer/hint.h"
@@ -43,12 +46,19 @@ static inline uintptr_t skip_value(uintptr_t pos, uintptr_t end, int depth)
     return skip_long(pos, end, depth);
 }
 
+/* A place has a value; once listed it stays so, also where a duplicate takes its value back. */
+static inline void list(struct projection *projection, const char **value)
+{
+    if (LIKELY(*value == projection_nil))
+        *projection->hits_end++ = value;
+}
+
 static void note(struct projection *projection, uint32_t place, uintptr_t pos)
 {
     const char **value = &projection->values[place];
 
-    if (place >= projection->plain_count && *value == projection_nil)
-        projection->hits[projection->hit_count++] = value;
+    if (place >= projection->plain_count)
+        list(projection, value);
     *value = bytes_at(pos);
 }
 
@@ -57,10 +67,9 @@ static inline void clear(struct projection *projection)
 {
     memcpy(projection->values, projection->nils,
            projection->plain_count * sizeof *projection->values);
-    for (uint32_t i = 0; i < projection->hit_count; i++)
-        *projection->hits[i] = projection_nil;
-    projection->hit_count = 0;
-    projection->fast_pairs = 0;
+    for (const char ***hit = projection->hits; hit < projection->hits_end; hit++)
+        **hit = projection_nil;
+    projection->hits_end = projection->hits;
 }
 
 /* A key came a second time: what was found at and below the first is void. */
@@ -79,35 +88,56 @@ static void take_back(struct projection *projection, uint32_t at)
 
 /* ---- guesses ---- */
 
-/* A key, or the beginning of one; what lies behind the end of the message is 0. */
-struct key {
-    uint64_t words[2];
-};
-
-static inline struct key load_key(const char *at)
+/*
+ * Keys are compared by 16 bytes at once. Those that begin where fewer are left, from `tail` on, are read from a copy of the
+ * map's end that has zeros behind.
+ */
+static inline uintptr_t tail_of(uintptr_t end)
 {
-    return (struct key){{load_8(at), load_8(at + 8)}};
+    return end - PROJECTION_KEY_BYTES;
 }
 
-/* Where fewer than 16 bytes may be left, but one is, of a message of at least 8. */
-static inline struct key load_key_at_end(const char *at, const char *end)
+static inline void copy_tail(struct projection *projection, struct slice map)
 {
-    size_t left = (size_t)(end - at);
+    char *zeros = projection->tail + PROJECTION_KEY_BYTES;
 
-    if (left >= 16)
-        return load_key(at);
-    if (left > 8)
-        return (struct key){{load_8(at), load_8(end - 8) >> (8 * (16 - left))}};
-    return (struct key){{load_8(end - 8) >> (8 * (8 - left)), 0}};
+    if (LIKELY(map.size >= PROJECTION_KEY_BYTES))
+        memcpy(projection->tail, map.data + map.size - PROJECTION_KEY_BYTES, PROJECTION_KEY_BYTES);
+    else
+        memcpy(zeros - map.size, map.data, map.size);
+}
+
+/* The key at `pos`, which is in the map, with at least 16 bytes to read. */
+static inline const char *key_at(const struct projection *projection, uintptr_t pos, uintptr_t end)
+{
+    return pos < tail_of(end) ? bytes_at(pos) : projection->tail + (pos - tail_of(end));
 }
 
 /* True where the first 16 bytes are those of the guess, as far as it has as many. */
-static inline bool guess_begins(const struct guess *guess, struct key key)
+static inline bool guess_begins(const struct guess *guess, const char *key)
 {
-    uint64_t differs = ((key.words[0] & guess->masks[0]) ^ guess->words[0]) |
-                       ((key.words[1] & guess->masks[1]) ^ guess->words[1]);
+#ifdef __SSE2__
+    __m128i masked = _mm_and_si128(_mm_loadu_si128((const __m128i *)(const void *)key),
+                                   _mm_load_si128((const __m128i *)(const void *)guess->masks));
+    __m128i same =
+        _mm_cmpeq_epi8(masked, _mm_load_si128((const __m128i *)(const void *)guess->words));
+
+    return _mm_movemask_epi8(same) == 0xFFFF;
+#else
+    uint64_t differs = ((load_8(key) & guess->masks[0]) ^ guess->words[0]) |
+                       ((load_8(key + 8) & guess->masks[1]) ^ guess->words[1]);
 
     return differs == 0;
+#endif
+}
+
+/* The same of the key at any `pos`; true only where something follows it. `end`: of the map. */
+static inline bool is_guessed(const struct projection *projection, const struct guess *guess,
+                              uintptr_t pos, uintptr_t end)
+{
+    if (UNLIKELY(pos >= tail_of(end)))
+        return pos + guess->size < end && guess_begins(guess, key_at(projection, pos, end));
+    return guess_begins(guess, bytes_at(pos));
 }
 
 /* True where the rest is the same too, and something follows. `left`: bytes of the message from `at` on. */
@@ -124,48 +154,52 @@ static void set_action(const struct projection *projection, struct guess *guess,
 
     if (place == PROJECTION_NONE) {
         guess->action = ACTION_ENTER;
-        guess->node = edge->child;
+        guess->node = &projection->nodes[edge->child];
     } else {
         guess->action = place < projection->plain_count ? ACTION_NOTE : ACTION_LIST;
         guess->value = &projection->values[place];
     }
 }
 
-/* The guess that the key at `at` would be, of `size` bytes with its mark, that begins with `key`. */
-static void make_guess(const struct projection *projection, const struct projection_node *node,
-                       const char *at, size_t size, struct key key, struct guess *guess)
+/* The guess that a key of `size` bytes with its mark would be, without what it does. `key`: its first 16 bytes. */
+static struct guess guess_of(const char *key, size_t size)
 {
-    *guess = (struct guess){.size = (uint32_t)size, .words = {key.words[0], key.words[1]}};
-    guess->masks[0] = size >= 8 ? UINT64_MAX : size_masks[size];
-    guess->masks[1] = size >= 16 ? UINT64_MAX : size > 8 ? size_masks[size - 8] : 0;
-    set_action(projection, guess, find_key(node, at + 1, size - 1, bytes_at(projection->end)));
-    if (size > 16) {
-        guess->action |= ACTION_LONG;
-        memcpy(guess->rest, at + 16, size - 16);
-    }
+    struct guess guess = {.size = (uint32_t)size};
+
+    guess.masks[0] = size >= 8 ? UINT64_MAX : size_masks[size];
+    guess.masks[1] = size >= 16 ? UINT64_MAX : size > 8 ? size_masks[size - 8] : 0;
+    guess.words[0] = load_8(key) & guess.masks[0];
+    guess.words[1] = load_8(key + 8) & guess.masks[1];
+    return guess;
 }
 
-/* The guess that is the key at `at`; where there is none and no room, it takes the place of another. */
+/*
+ * The guess that is the key at `pos`, of `size` bytes with its mark; where there is none and no room, it takes the place
+ * of another.
+ */
 static struct guess *learn(const struct projection *projection, const struct projection_node *node,
-                           const char *at, size_t left, size_t size, struct key key)
+                           uintptr_t pos, size_t size)
 {
+    const char *at = bytes_at(pos);
+    struct guess new = guess_of(key_at(projection, pos, projection->end), size);
     struct guess *guess;
-    uint64_t slot;
+    uint64_t slot = new.words[0] ^ (new.words[1] * UINT64_C(0x9FB21C651E98DF25));
 
-    if (size < 16)
-        key.words[1] &= size > 8 ? size_masks[size - 8] : 0;
-    if (size < 8)
-        key.words[0] &= size_masks[size];
-    slot = key.words[0] ^ (key.words[1] * UINT64_C(0x9FB21C651E98DF25));
     slot = (slot * UINT64_C(0x9E3779B97F4A7C15)) >> (64 - GUESS_BITS);
     for (uint64_t i = 0; i < GUESS_PROBES; i++) {
         guess = &node->guesses[(slot + i) % (1u << GUESS_BITS)];
         if (guess->size == 0)
             break;
-        if (guess->size == size && guess_begins(guess, key) && guess_ends(guess, at, left))
+        if (guess->size == size && guess->words[0] == new.words[0] &&
+            guess->words[1] == new.words[1] && guess_ends(guess, at, projection->end - pos))
             return guess;
     }
-    make_guess(projection, node, at, size, key, guess);
+    set_action(projection, &new, find_key(node, at + 1, size - 1, bytes_at(projection->end)));
+    if (size > PROJECTION_KEY_BYTES) {
+        new.action |= ACTION_LONG;
+        memcpy(new.rest, at + PROJECTION_KEY_BYTES, size - PROJECTION_KEY_BYTES);
+    }
+    *guess = new;
     return guess;
 }
 
@@ -174,7 +208,6 @@ static RARE struct guess *look_up(const struct projection *projection, struct pr
                                   struct guess **latest, uintptr_t pos, int depth)
 {
     const char *at = bytes_at(pos);
-    size_t left = projection->end - pos;
     struct mp mp = {at, bytes_at(projection->end)};
     struct guess *guess = &node->passing;
     struct mp_token token;
@@ -185,8 +218,8 @@ static RARE struct guess *look_up(const struct projection *projection, struct pr
     behind = skip_value(pos, projection->end, depth);
     if (behind >= projection->end)
         return NULL;
-    if (((unsigned char)*at & 0xE0) == 0xA0 && projection->map.size >= 8) {
-        guess = learn(projection, node, at, left, behind - pos, load_key_at_end(at, mp.end));
+    if (((unsigned char)*at & 0xE0) == 0xA0) {
+        guess = learn(projection, node, pos, behind - pos);
         latest[CHAIN_PAIRS] = *latest;
         return *latest = guess;
     }
@@ -199,26 +232,18 @@ static RARE struct guess *look_up(const struct projection *projection, struct pr
 }
 
 /*
- * The key at `pos`, which is not the one that was guessed, or is so near to the end that it was not compared. NULL where
- * it, or the first byte of its value, is cut off. `latest`: the guess, in the chain. `depth`: levels that a key may have.
+ * The key at `pos`, which is not the one that was guessed. NULL where it, or the first byte of its value, is cut off.
+ * `latest`: the guess, in the chain. `depth`: levels that a key may have.
  */
 static RARE struct guess *find_guess(const struct projection *projection,
                                      struct projection_node *node, struct guess **latest,
                                      uintptr_t pos, int depth)
 {
-    struct guess *guess = *latest;
     struct guess *other = latest[CHAIN_PAIRS];
-    const char *end = bytes_at(projection->end);
-    struct key key;
 
-    if (pos >= projection->end || projection->map.size < 8)
+    if (other->size > PROJECTION_KEY_BYTES || !is_guessed(projection, other, pos, projection->end))
         return look_up(projection, node, latest, pos, depth);
-    key = load_key_at_end(bytes_at(pos), end);
-    if (guess_begins(guess, key) && guess->size <= 16 && pos + guess->size < projection->end)
-        return guess;
-    if (!guess_begins(other, key) || other->size > 16 || pos + other->size >= projection->end)
-        return look_up(projection, node, latest, pos, depth);
-    latest[CHAIN_PAIRS] = guess;
+    latest[CHAIN_PAIRS] = *latest;
     return *latest = other;
 }
 
@@ -237,40 +262,58 @@ static inline uint64_t name_bytes(const struct projection *projection)
     return load_8(name) ^ (last << 25 | last >> 39);
 }
 
-static inline struct chain *chain_of(const struct projection *projection,
-                                     const struct projection_node *node, uint32_t count)
+/* `kind`: what name_bytes() says; 0 of a map that is before the name. */
+static inline struct chain *chain_of(const struct projection_node *node, uint64_t kind,
+                                     uint32_t count)
 {
-    uint64_t mixed = (name_bytes(projection) ^ count) * UINT64_C(0x9E3779B97F4A7C15);
+    uint64_t mixed = (kind ^ count) * UINT64_C(0x9E3779B97F4A7C15);
 
     return &node->chains[mixed >> (64 - CHAIN_BITS)];
 }
 
 /* ---- the walk ---- */
 
-static uintptr_t walk_value(struct projection *projection, uint32_t at, uintptr_t pos, int depth);
+static uintptr_t walk_any(struct projection *projection, struct projection_node *node,
+                          uintptr_t pos, int depth);
+static uintptr_t walk_pairs(struct projection *projection, struct projection_node *node,
+                            struct chain *chain, uintptr_t pos, uint32_t count, int depth);
+
+/*
+ * A value of a node that has something below; the position behind it. `depth`: levels that it may have. Quick where it is
+ * what it mostly is: a map of up to 15 pairs that only matters for what is in it.
+ */
+static INLINE uintptr_t walk_value(struct projection *projection, struct projection_node *node,
+                                   uintptr_t pos, int depth)
+{
+    unsigned count = (unsigned char)*bytes_at(pos) - 0x80u;
+
+    if (UNLIKELY(count > 15 || depth <= 0 || !node->is_inner ||
+                 node->seen == projection->walk_number))
+        return walk_any(projection, node, pos, depth);
+    node->seen = projection->walk_number;
+    return walk_pairs(projection, node, chain_of(node, name_bytes(projection), count), pos + 1,
+                      count, depth - 1);
+}
 
 /*
  * `count` pairs, at most as many as a chain has; the position behind them. `depth`: levels that keys and values may have.
- * Most keys are as guessed, and there is nothing to do but to note where the value is. `is_listed_once`: what is noted is
- * looked for in `hits` before it is listed there; else it is listed as often as its key comes.
+ * Most keys are as guessed, and there is nothing to do but to note where the value is.
  */
 static INLINE uintptr_t walk_chain(struct projection *projection, struct projection_node *node,
-                                   struct chain *chain, uintptr_t pos, uint32_t count, int depth,
-                                   bool is_listed_once)
+                                   struct chain *chain, uintptr_t pos, uint32_t count, int depth)
 {
     uintptr_t end = projection->end;
-    uintptr_t guess_end = end > 16 ? end - 16 : 0;
     struct guess **chain_end = chain->latest + count;
 
     for (struct guess **latest = chain->latest; latest < chain_end; latest++) {
         struct guess *guess = *latest;
 
-        if (UNLIKELY(pos >= guess_end || !guess_begins(guess, load_key(bytes_at(pos))))) {
+        if (UNLIKELY(!is_guessed(projection, guess, pos, end))) {
             guess = find_guess(projection, node, latest, pos, depth);
             if (UNLIKELY(guess == NULL))
                 return BEYOND;
         }
-        if (UNLIKELY(guess->action != ACTION_NOTE)) {
+        if (guess->action != ACTION_NOTE && guess->action != ACTION_LIST) {
             if (UNLIKELY((guess->action & ACTION_LONG) != 0 &&
                          !guess_ends(guess, bytes_at(pos), end - pos))) {
                 guess = look_up(projection, node, latest, pos, depth);
@@ -278,14 +321,12 @@ static INLINE uintptr_t walk_chain(struct projection *projection, struct project
                     return BEYOND;
             }
             if ((guess->action & ACTION_ENTER) != 0) {
-                pos = walk_value(projection, (uint32_t)guess->node, pos + guess->size, depth);
+                pos = walk_value(projection, guess->node, pos + guess->size, depth);
                 continue;
             }
-            if (is_listed_once)
-                note(projection, (uint32_t)(guess->value - projection->values), pos + guess->size);
-            else if ((guess->action & ACTION_LIST) != 0)
-                projection->hits[projection->hit_count++] = guess->value;
         }
+        if ((guess->action & ACTION_LIST) != 0)
+            list(projection, guess->value);
         pos += guess->size;
         *guess->value = bytes_at(pos);
         pos = skip_value(pos, end, depth);
@@ -293,25 +334,21 @@ static INLINE uintptr_t walk_chain(struct projection *projection, struct project
     return pos;
 }
 
-static RARE uintptr_t walk_many_pairs(struct projection *projection, struct projection_node *node,
-                                      uintptr_t pos, uint32_t count, int depth)
+static ALIGNED uintptr_t walk_pairs(struct projection *projection, struct projection_node *node,
+                                    struct chain *chain, uintptr_t pos, uint32_t count, int depth)
 {
-    struct chain *chain = chain_of(projection, node, count);
-
-    for (; count > CHAIN_PAIRS; count -= CHAIN_PAIRS)
-        pos = walk_chain(projection, node, chain, pos, CHAIN_PAIRS, depth, true);
-    return walk_chain(projection, node, chain, pos, count, depth, true);
+    return walk_chain(projection, node, chain, pos, count, depth);
 }
 
 /* Any number of pairs. */
-static ALIGNED uintptr_t walk_pairs(struct projection *projection, struct projection_node *node,
-                                    uintptr_t pos, uint32_t count, int depth)
+static uintptr_t walk_map(struct projection *projection, struct projection_node *node,
+                          uintptr_t pos, uint32_t count, int depth)
 {
-    if (UNLIKELY(count > CHAIN_PAIRS || projection->fast_pairs >= PROJECTION_PAIRS_FAST))
-        return walk_many_pairs(projection, node, pos, count, depth);
-    projection->fast_pairs += CHAIN_PAIRS;
-    return walk_chain(projection, node, chain_of(projection, node, count), pos, count, depth,
-                      false);
+    struct chain *chain = chain_of(node, name_bytes(projection), count);
+
+    for (; count > CHAIN_PAIRS; count -= CHAIN_PAIRS)
+        pos = walk_pairs(projection, node, chain, pos, CHAIN_PAIRS, depth);
+    return walk_pairs(projection, node, chain, pos, count, depth);
 }
 
 static uintptr_t walk_elements(struct projection *projection, const struct projection_node *node,
@@ -327,20 +364,19 @@ static uintptr_t walk_elements(struct projection *projection, const struct proje
         if (child == PROJECTION_NONE)
             pos = skip_value(pos, projection->end, depth);
         else
-            pos = walk_value(projection, child, pos, depth);
+            pos = walk_any(projection, &projection->nodes[child], pos, depth);
     }
     return pos;
 }
 
-/* Any value of a node that may have something below. `depth`: levels that it may have. */
-static RARE uintptr_t walk_any(struct projection *projection, uint32_t at, uintptr_t pos, int depth)
+static RARE uintptr_t walk_any(struct projection *projection, struct projection_node *node,
+                               uintptr_t pos, int depth)
 {
-    struct projection_node *node = &projection->nodes[at];
     struct mp mp = {bytes_at(pos), bytes_at(projection->end)};
     struct mp_token token;
 
     if (node->seen == projection->walk_number)
-        take_back(projection, at);
+        take_back(projection, (uint32_t)(node - projection->nodes));
     node->seen = projection->walk_number;
     if (node->place != PROJECTION_NONE)
         note(projection, node->place, pos);
@@ -348,39 +384,31 @@ static RARE uintptr_t walk_any(struct projection *projection, uint32_t at, uintp
         return BEYOND;
     /* Paths are not longer than a map may be deep, but the map may be deep already. */
     if (depth > 0 && token.kind == MP_MAP && node->sizes != 0)
-        return walk_pairs(projection, node, (uintptr_t)mp.pos, token.count, depth - 1);
+        return walk_map(projection, node, (uintptr_t)mp.pos, token.count, depth - 1);
     if (depth > 0 && token.kind == MP_ARRAY && node->element_count > 0)
         return walk_elements(projection, node, (uintptr_t)mp.pos, token.count, depth - 1);
     return skip_value(pos, projection->end, depth);
 }
 
-/* The same, quick where it is what it mostly is: a map of up to 15 pairs that only matters for what is in it. */
-static ALIGNED uintptr_t walk_value(struct projection *projection, uint32_t at, uintptr_t pos,
-                                    int depth)
-{
-    struct projection_node *node = &projection->nodes[at];
-    unsigned count = (unsigned char)*bytes_at(pos) - 0x80u;
-
-    if (UNLIKELY(count > 15 || depth <= 0 || !node->is_inner ||
-                 node->seen == projection->walk_number))
-        return walk_any(projection, at, pos, depth);
-    node->seen = projection->walk_number;
-    return walk_pairs(projection, node, pos + 1, count, depth - 1);
-}
-
 ALIGNED bool projection_walk(struct projection *projection, struct slice map, int depth_max)
 {
+    struct projection_node *root = &projection->nodes[PROJECTION_ROOT];
+    uintptr_t pos = (uintptr_t)map.data;
     unsigned mark = map.size > 0 ? (unsigned char)map.data[0] : 0;
 
     CHECK(projection->sealed && map.size <= UINT32_MAX);
     clear(projection);
     projection->walk_number++;
     projection->map = map;
-    projection->end = (uintptr_t)(map.data + map.size);
+    projection->end = pos + map.size;
     if ((mark & 0xF0) != 0x80 && mark != 0xDE && mark != 0xDF)
         return false; /* not a map */
-    return walk_value(projection, PROJECTION_ROOT, (uintptr_t)map.data, depth_max) ==
-           projection->end;
+    copy_tail(projection, map);
+    if (UNLIKELY(mark >= 0xDE || !root->is_inner || depth_max <= 0))
+        return walk_any(projection, root, pos, depth_max) == projection->end;
+    root->seen = projection->walk_number;
+    return walk_chain(projection, root, chain_of(root, 0, mark & 0x0F), pos + 1, mark & 0x0F,
+                      depth_max - 1) == projection->end;
 }
 
 uint32_t projection_find(const struct projection *projection, struct slice key, const char *end)

@@ -23,6 +23,8 @@
 #define PROJECTION_ROOT   0u
 #define PROJECTION_UNUSED 0u /* the place of all that nobody wants */
 
+#define PROJECTION_KEY_BYTES 16 /* of a key, compared at once */
+
 struct projection_node;  /* private */
 struct projection_shape; /* private */
 
@@ -30,9 +32,8 @@ struct projection {
     struct slice map; /* of the last walk */
     /* By place, the first byte of the value that the last walk found there; where it found none, of a nil. */
     const char **values;
-    /* The elements of `values` that are listed and have a value; one may be there several times. */
-    const char ***hits;
-    uint32_t hit_count;
+    /* The elements of `values` that are listed and were found, each once; `hits_end` is behind the last. */
+    const char ***hits, ***hits_end;
 
     /* private */
     struct arena arena;
@@ -45,8 +46,8 @@ struct projection {
     const char **kind;    /* what lies there */
     const char **nils;    /* what the plain places' values are before a walk */
     uint64_t walk_number;
-    uint32_t fast_pairs; /* of the maps that were walked the fast way so far */
-    uintptr_t end;       /* of the map */
+    uintptr_t end;                       /* of the map */
+    char tail[2 * PROJECTION_KEY_BYTES]; /* the map's last bytes, and zeros */
     bool sealed;
 };
 

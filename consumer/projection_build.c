@@ -228,6 +228,6 @@ void projection_seal(struct projection *projection)
     projection->kind = &projection->nils[PROJECTION_UNUSED];
     if (projection->kind_place != PROJECTION_UNUSED)
         projection->kind = &projection->values[projection->kind_place];
-    projection->hits = arena_calloc(arena, projection->place_count + PROJECTION_PAIRS_FAST,
-                                    sizeof *projection->hits);
+    projection->hits = arena_calloc(arena, projection->place_count, sizeof *projection->hits);
+    projection->hits_end = projection->hits;
 }

@@ -15,9 +15,6 @@
 
 #define PROJECTION_NONE UINT32_MAX
 
-/* Pairs of a message that may be walked without looking whether a place is in `hits` already, which has room for it. */
-#define PROJECTION_PAIRS_FAST 1024u
-
 /* What to do with the value behind a key. */
 enum action {
     ACTION_NOTE,     /* note where it is at its place, PROJECTION_UNUSED where nobody wants it */
@@ -46,11 +43,11 @@ struct element {
  */
 #define GUESS_SIZE_MAX 32 /* of mark and key: any fixstr */
 struct guess {
-    uint64_t words[2]; /* free: 1 under the mask 0, which no bytes equal */
+    _Alignas(16) uint64_t words[2]; /* free: 1 under the mask 0, which no bytes equal */
     uint64_t masks[2];
     union {
-        const char **value; /* what is found goes here: an element of `values` */
-        uint64_t node;      /* ACTION_ENTER */
+        const char **value;           /* what is found goes here: an element of `values` */
+        struct projection_node *node; /* ACTION_ENTER */
     };
     uint32_t size;                  /* of mark and key */
     uint8_t action;                 /* enum action */
@@ -70,7 +67,6 @@ struct chain {
     struct guess *latest[CHAIN_PAIRS]; /* what was found the last time */
     struct guess *before[CHAIN_PAIRS]; /* what was found when it was not that */
 };
-static_assert(PROJECTION_PAIRS_FAST % CHAIN_PAIRS == 0, "whole chains are counted");
 #define CHAIN_BITS 6
 
 struct projection_node {

@@ -116,13 +116,13 @@ static void compare_hits(const struct projection *projection, const struct keys 
         uint32_t place = keys->places[i];
         size_t listed = 0;
 
-        for (uint32_t h = 0; h < projection->hit_count; h++)
-            listed += projection->hits[h] == &projection->values[place];
+        for (const char ***hit = projection->hits; hit < projection->hits_end; hit++)
+            listed += *hit == &projection->values[place];
         if (i < keys->count / 2 && listed != 0)
             fail_msg("a plain place is listed");
         /* Keys can be equal, and then share the place of the first. */
         if (place >= projection->plain_count)
-            assert_int_equal(listed > 0, projection_has(projection, place));
+            assert_int_equal(listed, projection_has(projection, place));
     }
 }
 
@@ -199,7 +199,7 @@ static void test_keys_that_only_differ_in_the_middle(void **state)
     projection_fini(&projection);
 }
 
-/* More of the same keys than `hits` has room for, were each listed each time; in one map and in a nested one. */
+/* `hits` has room for each place once; in one map and in a nested one. */
 static void test_keys_that_come_thousands_of_times(void **state)
 {
     static const size_t counts[] = {1, 1023, 1024, 1025, 5000};
