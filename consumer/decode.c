@@ -12,8 +12,13 @@
 #include "core/hash.h"
 #include "core/mp.h"
 
-#define RANK_NONE  UINT8_MAX
+/*
+ * Of the alternatives of a slot the one with the smallest rank counts. Ranks of an event are smaller than those of all
+ * events before, so that what those have left needs no clearing.
+ */
+#define RANK_NONE  UINT64_MAX
 #define RANK_EMPTY 128 /* added to that of a value that is null or '' */
+#define RANK_EVENT 256 /* between two events */
 
 struct decoder {
     const struct schema *schema;
@@ -22,7 +27,8 @@ struct decoder {
     struct wire_day day;
     uint32_t type_name_ids[SCHEMA_TYPES_MAX];
     uint32_t type_letters; /* letter_bit() of their first ones */
-    uint8_t *ranks;        /* of what each contested slot holds, while an event is read */
+    uint64_t *ranks;       /* of what each contested slot holds, while an event is read */
+    uint64_t rank;         /* of the event: what is added to those of its alternatives */
     struct value empty_map;
 };
 
@@ -59,6 +65,9 @@ struct decoder *decoder_new(const struct schema *schema, const struct event_want
     }
     decoder->ranks = calloc(decoder->plan.contest_count + 1, sizeof *decoder->ranks);
     CHECK(decoder->ranks != NULL);
+    for (uint32_t i = 0; i <= decoder->plan.contest_count; i++)
+        decoder->ranks[i] = RANK_NONE;
+    decoder->rank = RANK_NONE - RANK_EVENT;
     decoder->empty_map = value_of_msgpack((struct slice){no_pairs, 1}, VALUE_RAW_PROPERTIES);
     return decoder;
 }
@@ -146,11 +155,16 @@ static RARE void search_customer(struct reading *reading)
     fail_absent(reading, EVENT_DEAD_MISSING_CUSTOMER, paths, wanted);
 }
 
+/* Some have no account, so more than the first place is looked at. */
 static INLINE void read_customer(struct reading *reading)
 {
+    const struct plan_values *values = &reading->decoder->plan.customer;
     struct slice *customer = &reading->event->customer;
+    uint32_t i = 0;
 
-    if (UNLIKELY(!wire_short_text(*reading->decoder->plan.customer.first, customer) ||
+    while (i + 1 < values->count && wire_mark(*values->items[i]) == WIRE_NIL)
+        i++;
+    if (UNLIKELY(values->count == 0 || !wire_short_text(*values->items[i], customer) ||
                  !wire_is_ascii(*customer)))
         search_customer(reading);
 }
@@ -300,12 +314,13 @@ static uint32_t type_bit(const struct reading *reading)
 /* Takes a value into its slot, if it is preferred to what is there. */
 static void contest(struct reading *reading, const struct plan_use *use, struct value value)
 {
-    uint8_t *rank = &reading->decoder->ranks[use->contest];
-    unsigned value_rank = use->rank + (property_is_empty(value) ? RANK_EMPTY : 0u);
+    uint64_t *rank = &reading->decoder->ranks[use->contest];
+    uint64_t value_rank =
+        reading->decoder->rank + use->rank + (property_is_empty(value) ? RANK_EMPTY : 0);
 
     if (value.kind == VALUE_ABSENT || value_rank >= *rank)
         return;
-    *rank = (uint8_t)value_rank;
+    *rank = value_rank;
     reading->slots[use->slot] = value;
 }
 
@@ -341,12 +356,15 @@ static RARE bool take_place(struct reading *reading, enum plan_level level, uint
     return good;
 }
 
-/* The same for what is usual: a text, a small integer or a double. False, and nothing done, for all else. */
-static inline bool take_quickly(struct value *slot, bool is_id, const char *bytes)
+/*
+ * The same for what is usual: a text of up to 255 bytes, a small integer or a double. False, and nothing done, for all
+ * else.
+ */
+static INLINE bool take_quickly(struct value *slot, bool is_id, const char *bytes)
 {
     struct slice text;
 
-    if (wire_text(bytes, &text)) {
+    if (wire_usual_text(bytes, &text)) {
         if (text.size == 0 || !wire_valid_text(text))
             return false;
         *slot = value_string(text);
@@ -360,20 +378,21 @@ static INLINE bool take_level(struct reading *reading, enum plan_level level, ui
 {
     const struct projection *projection = &reading->decoder->plan.projections[level];
     const struct plan_uses *uses = &reading->decoder->plan.uses[level];
-    uint8_t *ranks = reading->decoder->ranks;
+    uint64_t *ranks = reading->decoder->ranks;
+    uint64_t rank = reading->decoder->rank;
     bool good = true;
 
     for (uint32_t i = 0; i < uses->unlisted_count; i++)
         good &= take_place(reading, level, uses->unlisted[i], types);
     for (const char ***hit = projection->hits; hit < projection->hits_end; hit++) {
-        uint32_t place = (uint32_t)(*hit - projection->values);
+        size_t place = (size_t)(*hit - projection->values);
         const struct plan_quick *quick = &uses->quick[place];
 
         if (LIKELY((quick->types & types) != 0 &&
                    take_quickly(&reading->slots[quick->slot], quick->is_id, **hit)))
-            ranks[quick->contest] = quick->rank;
+            ranks[quick->contest] = rank + quick->rank;
         else
-            good &= take_place(reading, level, place, types);
+            good &= take_place(reading, level, (uint32_t)place, types);
     }
     return good;
 }
@@ -440,14 +459,13 @@ static RARE void check_texts(struct reading *reading)
 
 static INLINE void read_slots(struct reading *reading)
 {
-    const struct decoder *decoder = reading->decoder;
+    struct decoder *decoder = reading->decoder;
     const struct plan *plan = &decoder->plan;
     uint32_t types = type_bit(reading);
     bool good;
 
     memset(reading->slots, 0, plan->slot_count * sizeof *reading->slots);
-    for (uint32_t i = 0; i < plan->contest_count; i++)
-        decoder->ranks[i] = RANK_NONE;
+    decoder->rank -= RANK_EVENT;
     good = take_level(reading, PLAN_MESSAGE, types);
     if (UNLIKELY(decoder->schema->has_events))
         good &= take_events_level(reading, types);

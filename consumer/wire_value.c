@@ -57,33 +57,50 @@ enum wire_status wire_read_id(const char *value, struct arena *arena, struct sli
 }
 
 /*
+ * Of read_container(): behind the mark of a container, whose values are added to `values`, or behind all of a value whose
+ * first byte does not say its size. NULL where that is a text that is not valid.
+ */
+static RARE const char *read_long(const char *pos, const char *end, uint64_t *values)
+{
+    struct mp mp = {pos, end};
+    struct mp_token token;
+
+    CHECK(mp_read(&mp, &token));
+    if (token.kind == MP_STR && !wire_valid_text(token.bytes))
+        return NULL;
+    if (token.kind == MP_ARRAY || token.kind == MP_MAP)
+        *values += (uint64_t)token.count << (token.kind == MP_MAP);
+    return mp.pos;
+}
+
+/*
  * The bytes of a container, which is well-formed and ends in front of `end`. False where it holds a text, or a key, that is
  * not valid.
  */
 static bool read_container(const char *value, const char *end, struct slice *exact)
 {
-    struct mp mp = {value, end};
-    struct mp_token token;
+    const char *pos = value;
 
     for (uint64_t values = 1; values > 0; values--) {
-        unsigned mark = wire_mark(mp.pos);
-        size_t size = mp_sizes[mark];
+        unsigned mark = wire_mark(pos);
+        struct slice text;
 
-        if (LIKELY((mark & 0xE0) == 0xA0)) {
-            if (!wire_valid_text((struct slice){mp.pos + 1, size - 1}))
+        if (wire_usual_text(pos, &text)) {
+            if (!wire_valid_text(text))
                 return false;
-            mp.pos += size;
-        } else if (size > 0) {
-            mp.pos += size;
+            pos = text.data + text.size;
+        } else if (mp_sizes[mark] > 0) {
+            pos += mp_sizes[mark];
+        } else if (mark < 0xA0) { /* a map or an array of up to 15 */
+            values += mark < 0x90 ? 2 * (mark & 0x0F) : mark & 0x0F;
+            pos++;
         } else {
-            CHECK(mp_read(&mp, &token));
-            if (token.kind == MP_STR && !wire_valid_text(token.bytes))
+            pos = read_long(pos, end, &values);
+            if (pos == NULL)
                 return false;
-            if (token.kind == MP_ARRAY || token.kind == MP_MAP)
-                values += (uint64_t)token.count << (token.kind == MP_MAP);
         }
     }
-    *exact = (struct slice){value, (size_t)(mp.pos - value)};
+    *exact = (struct slice){value, (size_t)(pos - value)};
     return true;
 }
 
@@ -98,10 +115,11 @@ bool wire_read_value(const char *value, const char *end, enum value_raw raw, str
     }
     if (wire_quick_number(value, out))
         return true;
-    if ((mark & 0xE0) == 0x80 || mark >= 0xDC) {
+    if ((mark & 0xE0) == 0x80 || (mark & 0xFC) == 0xDC) {
         if (!read_container(value, end, &text))
             return false;
-        *out = value_of_msgpack(text, raw);
+        *out = value_of_container((mark & 0xF0) == 0x80 || mark >= 0xDE ? VALUE_MAP : VALUE_LIST,
+                                  text, raw);
         return true;
     }
     /* A nil may be the projection's own, which is not between `value` and `end`. */

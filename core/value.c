@@ -52,17 +52,6 @@ static struct value value_of_ext(const struct mp_token *token)
     return (struct value){.kind = VALUE_TIMESTAMP, .size = nanos, .i = seconds};
 }
 
-static struct value value_of_raw(enum value_kind kind, struct slice msgpack, enum value_raw raw)
-{
-    return (struct value){
-        .kind = (uint8_t)kind,
-        .rep = VALUE_REP_RAW,
-        .aux = (uint16_t)raw,
-        .size = (uint32_t)msgpack.size,
-        .s = msgpack.data,
-    };
-}
-
 struct value value_of_msgpack(struct slice msgpack, enum value_raw raw)
 {
     CHECK(msgpack.size <= UINT32_MAX);
@@ -89,9 +78,9 @@ struct value value_of_msgpack(struct slice msgpack, enum value_raw raw)
     case MP_EXT:
         return value_of_ext(&token);
     case MP_ARRAY:
-        return value_of_raw(VALUE_LIST, msgpack, raw);
+        return value_of_container(VALUE_LIST, msgpack, raw);
     case MP_MAP:
-        return value_of_raw(VALUE_MAP, msgpack, raw);
+        return value_of_container(VALUE_MAP, msgpack, raw);
     }
     return value_error("not msgpack");
 }

@@ -119,6 +119,19 @@ struct value value_timestamp_ms(int64_t ms);
 int64_t value_timestamp_to_ms(struct value timestamp); /* of a timestamp or a duration; floored */
 struct value value_duration_ms(int64_t ms);
 
+/* Of an array or a map that lies in `msgpack`: VALUE_LIST or VALUE_MAP. */
+static inline struct value value_of_container(enum value_kind kind, struct slice msgpack,
+                                              enum value_raw raw)
+{
+    return (struct value){
+        .kind = (uint8_t)kind,
+        .rep = VALUE_REP_RAW,
+        .aux = (uint16_t)raw,
+        .size = (uint32_t)msgpack.size,
+        .s = msgpack.data,
+    };
+}
+
 /*
  * One msgpack value as a value: scalars read, arrays and maps left RAW (with `raw` as aux), ext
  * timestamps as timestamps, other ext as null. Invalid UTF-8 in text gives VALUE_ERROR.

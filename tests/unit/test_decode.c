@@ -370,6 +370,54 @@ static void test_a_time_of_invalid_text_is_bad_msgpack(void **state)
         "bad_msgpack", "timestamp");
 }
 
+/* A text of up to 31 bytes as the time of an event, against core/datetime.h. */
+static void compare_time(struct fixture *fixture, const char *text)
+{
+    struct buf message;
+    size_t size = strlen(text);
+    int64_t ms;
+
+    buf_init(&message);
+    buf_add_text(&message, "\x83\xA5"
+                           "event\xA1x\xA6userId\xA1u\xA9timestamp");
+    buf_add_char(&message, (char)(0xA0 + size));
+    buf_add(&message, text, size);
+    fixture_decode_bytes(fixture, buf_slice(&message), 5);
+    if (datetime_parse_ms((struct slice){text, size}, &ms)) {
+        if (fixture->decoded.count != 1 || fixture->decoded.events->time_ms != ms)
+            fail_msg("%s", text);
+    } else if (fixture->decoded.count != 0) {
+        fail_msg("%s is read", text);
+    }
+    buf_fini(&message);
+}
+
+static void test_the_usual_time_is_read_as_any_other(void **state)
+{
+    static const char usual[] = "2026-01-05T23:59:58.123Z", whole[] = "2026-01-05T10:09:00Z";
+    char text[sizeof usual];
+
+    for (int field = 11; field <= 17; field += 3) {
+        for (int number = 0; number < 100; number++) {
+            memcpy(text, usual, sizeof usual);
+            text[field] = (char)('0' + number / 10);
+            text[field + 1] = (char)('0' + number % 10);
+            compare_time(*state, text);
+        }
+    }
+    for (size_t at = 0; at < sizeof usual - 1; at++) {
+        for (int byte = 1; byte < 256; byte++) {
+            memcpy(text, usual, sizeof usual);
+            text[at] = (char)byte;
+            compare_time(*state, text);
+            memcpy(text, whole, sizeof whole);
+            if (at < sizeof whole - 1)
+                text[at] = (char)byte;
+            compare_time(*state, text);
+        }
+    }
+}
+
 /* Days in turn, so that the day that is remembered changes each time. */
 static void test_every_day_of_four_centuries_is_its_own(void **state)
 {
@@ -572,6 +620,59 @@ static void test_text_must_be_valid_where_it_is_used(void **state)
 {
     for (size_t i = 0; i < sizeof property_text_rows / sizeof property_text_rows[0]; i++)
         check_text_row(*state, &property_text_rows[i], name_of);
+}
+
+/* A text of `size` bytes, `x` but for the one at `bad`, which makes it invalid; none where that is `size`. */
+static void add_text(struct buf *message, size_t size, size_t bad)
+{
+    if (size < 32) {
+        buf_add_char(message, (char)(0xA0 + size));
+    } else {
+        buf_add_char(message, (char)0xD9);
+        buf_add_char(message, (char)size);
+    }
+    for (size_t i = 0; i < size; i++)
+        buf_add_char(message, i == bad ? (char)0x80 : 'x');
+}
+
+/* Of all sizes, with the mistake at each place: as the customer, the id, a property and inside of one. */
+static void test_one_byte_makes_any_text_invalid(void **state)
+{
+    static const struct {
+        const char *before, *after;
+    } places[] = {
+        {"\x83\xA5"
+         "event\xA1x\xA9timestamp\x05\xA6userId",
+         ""},
+        {"\x84\xA5"
+         "event\xA1x\xA9timestamp\x05\xA6userId\xA1u\xA9messageId",
+         ""},
+        {"\x84\xA5"
+         "event\xA1x\xA9timestamp\x05\xA6userId\xA1u\xAAproperties\x81\xA5value",
+         ""},
+        {"\x84\xA5"
+         "event\xA1x\xA9timestamp\x05\xA6userId\xA1u\xAAproperties\x81\xA8products"
+         "\x91\x82\xA1z\x93\xFF\xD9\x01y\xC0",
+         "\x01"},
+    };
+
+    for (size_t p = 0; p < sizeof places / sizeof places[0]; p++) {
+        for (size_t size = 1; size < 70; size++) {
+            for (size_t bad = 0; bad <= size; bad++) {
+                struct fixture *fixture = *state;
+                struct buf message;
+
+                buf_init(&message);
+                buf_add_text(&message, places[p].before);
+                add_text(&message, size, bad);
+                buf_add_text(&message, places[p].after);
+                fixture_decode_bytes(fixture, buf_slice(&message), 5);
+                if ((fixture->decoded.dead == EVENT_DEAD_BAD_MSGPACK) != (bad < size))
+                    fail_msg("place %zu, byte %zu of %zu", p, bad, size);
+                buf_fini(&message);
+            }
+        }
+    }
 }
 
 /* ---- what is no event at all ---- */
@@ -830,10 +931,12 @@ int main(void)
         cmocka_unit_test(test_ever_new_names_do_no_harm),
         cmocka_unit_test(test_times_are_read_floored_and_bounded),
         cmocka_unit_test(test_a_time_of_invalid_text_is_bad_msgpack),
+        cmocka_unit_test(test_the_usual_time_is_read_as_any_other),
         cmocka_unit_test(test_every_day_of_four_centuries_is_its_own),
         cmocka_unit_test(test_an_id_is_a_text_or_an_integer_or_absent),
         cmocka_unit_test(test_properties_go_to_their_slots),
         cmocka_unit_test(test_text_must_be_valid_where_it_is_used),
+        cmocka_unit_test(test_one_byte_makes_any_text_invalid),
         cmocka_unit_test(test_bytes_that_are_no_single_map_are_bad_msgpack),
         cmocka_unit_test(test_no_value_is_empty),
         cmocka_unit_test(test_32_levels_are_read_and_33_are_not),
