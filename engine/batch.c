@@ -16,6 +16,7 @@ struct item {
     unsigned switches; /* of the lane, when it was decoded */
     struct decoded decoded;
     uint64_t *hashes; /* of the events' customers */
+    uint64_t hash;    /* where there is one event */
 };
 
 /* ---- the partition's host ---- */
@@ -146,7 +147,9 @@ static void decode(struct worker *worker, struct item *item)
     item->switches = item->lane->switches;
     decode_message(item->lane->regime->decoder, item->message->value, item->message->time_ms,
                    &worker->batch, decoded);
-    item->hashes = arena_alloc(&worker->batch, decoded->count * sizeof *item->hashes);
+    item->hashes = &item->hash;
+    if (decoded->count > 1)
+        item->hashes = arena_alloc(&worker->batch, decoded->count * sizeof *item->hashes);
     for (size_t i = 0; i < decoded->count; i++)
         item->hashes[i] = hash_bytes(decoded->events[i].customer);
 }
@@ -270,32 +273,46 @@ static void block_all_cold(struct worker *worker, const char *reason)
             worker_block(worker, &worker->lanes[i], reason);
 }
 
+/* The customer of an event, while it is fetched. */
+struct ahead {
+    const struct partition *partition;
+    uint64_t hash;
+    const struct customer *customer; /* NULL: not in memory */
+};
+
 /*
- * The places of a group of customers in the table, then the records: the misses of a group overlap. Groups, because what
- * is fetched too far ahead is out of the cache again (state/table.h).
+ * The places of a group of customers in the table, then the records, then what those point to: the misses of a group
+ * overlap. Groups, because what is fetched too far ahead is out of the cache again (state/table.h). `ahead`: room for one
+ * of each event.
  */
-static void prefetch_group(const struct item *items, size_t count)
+static void prefetch_group(const struct item *items, size_t count, struct ahead *ahead)
 {
+    struct ahead *end = ahead;
+
     for (size_t i = 0; i < count; i++)
-        for (size_t k = 0; items[i].lane && k < items[i].decoded.count; k++)
-            table_prefetch(items[i].lane->partition.table, items[i].hashes[k]);
-    for (size_t i = 0; i < count; i++)
-        for (size_t k = 0; items[i].lane && k < items[i].decoded.count; k++)
-            table_prefetch_customer(items[i].lane->partition.table, items[i].hashes[k]);
-    for (size_t i = 0; i < count; i++)
-        for (size_t k = 0; items[i].lane && k < items[i].decoded.count; k++)
-            table_prefetch_owned(items[i].lane->partition.table, items[i].hashes[k]);
+        for (size_t k = 0; k < items[i].decoded.count; k++) {
+            *end = (struct ahead){&items[i].lane->partition, items[i].hashes[k], NULL};
+            table_prefetch(end->partition->table, end->hash);
+            end++;
+        }
+    for (struct ahead *each = ahead; each < end; each++)
+        each->customer = table_prefetch_customer(each->partition->table, each->hash);
+    for (struct ahead *each = ahead; each < end; each++)
+        if (each->customer)
+            customer_prefetch_owned(rules_layout(each->partition->setting->rules), each->customer);
 }
 
-static void apply_all(struct worker *worker, struct item *items, size_t count)
+static void apply_all(struct worker *worker, struct item *items, size_t count, size_t event_count)
 {
+    struct ahead *ahead = arena_alloc(&worker->batch, event_count * sizeof *ahead);
     struct errinfo info = {""};
 
     for (size_t i = 0; i < count && !worker->in_doubt && worker->fatal == ERR_NONE; i++) {
         struct lane *lane = items[i].lane;
         if (i % TABLE_PREFETCH_GROUP == 0)
             prefetch_group(&items[i],
-                           count - i < TABLE_PREFETCH_GROUP ? count - i : TABLE_PREFETCH_GROUP);
+                           count - i < TABLE_PREFETCH_GROUP ? count - i : TABLE_PREFETCH_GROUP,
+                           ahead);
         if (!lane || lane->blocked)
             continue;
         enum err rc = apply(worker, &items[i], &info);
@@ -342,7 +359,7 @@ static void process(struct worker *worker, const struct source_message *messages
         worker_doubt(worker, info.text);
     else if (rc != ERR_NONE)
         worker_fatal(worker, rc, &info);
-    apply_all(worker, items, count);
+    apply_all(worker, items, count, events);
 }
 
 /*

@@ -113,11 +113,15 @@ void customer_free(const struct layout *layout, struct customer *customer);
  */
 void customer_restart(const struct layout *layout, struct customer *customer, int64_t now_ms);
 
+/* Always part of the caller: to gcc 12 a function that only prefetches has no effect, and it drops calls of it. */
+#define CUSTOMER_INLINE inline __attribute__((always_inline))
+
 /*
  * Brings a record from memory that is looked at soon. The shipped machines' lies in three lines or four: clock and deadlines;
  * machines and slots; key.
  */
-static inline void customer_prefetch(const struct layout *layout, const struct customer *customer)
+static CUSTOMER_INLINE void customer_prefetch(const struct layout *layout,
+                                              const struct customer *customer)
 {
     const char *record = (const char *)customer;
     __builtin_prefetch(record, 1);
@@ -126,7 +130,7 @@ static inline void customer_prefetch(const struct layout *layout, const struct c
     __builtin_prefetch(record + layout->key_at + 7, 1);
 }
 
-static inline void customer_prefetch_block(const void *block)
+static CUSTOMER_INLINE void customer_prefetch_block(const void *block)
 {
     if (!block)
         return;
@@ -135,14 +139,14 @@ static inline void customer_prefetch_block(const void *block)
 }
 
 /* The same for its ids; reads the record. */
-static inline void customer_prefetch_history(const struct customer *customer)
+static CUSTOMER_INLINE void customer_prefetch_history(const struct customer *customer)
 {
     customer_prefetch_block(customer->history);
 }
 
 /* The same for all that it points to; reads the record. */
-static inline void customer_prefetch_owned(const struct layout *layout,
-                                           const struct customer *customer)
+static CUSTOMER_INLINE void customer_prefetch_owned(const struct layout *layout,
+                                                    const struct customer *customer)
 {
     customer_prefetch_history(customer);
     for (uint32_t i = 0; i < layout->pointer_count; i++)

@@ -81,24 +81,15 @@ void table_prefetch(const struct table *table, uint64_t hash)
     __builtin_prefetch(&table->slots[hash & table->mask]);
 }
 
-void table_prefetch_customer(const struct table *table, uint64_t hash)
+const struct customer *table_prefetch_customer(const struct table *table, uint64_t hash)
 {
     for (size_t i = hash & table->mask; table->slots[i].customer; i = (i + 1) & table->mask) {
         if (table->slots[i].hash != hash)
             continue;
         customer_prefetch(table->layout, table->slots[i].customer);
-        return;
+        return table->slots[i].customer;
     }
-}
-
-void table_prefetch_owned(const struct table *table, uint64_t hash)
-{
-    for (size_t i = hash & table->mask; table->slots[i].customer; i = (i + 1) & table->mask) {
-        if (table->slots[i].hash != hash)
-            continue;
-        customer_prefetch_owned(table->layout, table->slots[i].customer);
-        return;
-    }
+    return NULL;
 }
 
 struct customer *table_find(struct table *table, struct slice key, uint64_t hash)

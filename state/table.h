@@ -38,8 +38,9 @@ size_t table_size(const struct table *table); /* bytes of the table itself, with
 
 /* `hash` is hash_bytes(key), here and below. */
 void table_prefetch(const struct table *table, uint64_t hash);
-void table_prefetch_customer(const struct table *table, uint64_t hash);
-void table_prefetch_owned(const struct table *table, uint64_t hash); /* touches the record */
+
+/* The record that was fetched, for customer_prefetch_owned(); NULL where it is not here. */
+const struct customer *table_prefetch_customer(const struct table *table, uint64_t hash);
 
 /*
  * Marks the customer CUSTOMER_REFERENCED. NULL where it is not here; borrowed until it is removed
