@@ -279,8 +279,8 @@ static uintptr_t walk_pairs(struct projection *projection, struct projection_nod
                             struct chain *chain, uintptr_t pos, uint32_t count, int depth);
 
 /*
- * A value of a node that has something below; the position behind it. `depth`: levels that it may have. Quick where it is
- * what it mostly is: a map of up to 15 pairs that only matters for what is in it.
+ * A value of a node that may have something below; the position behind it. `depth`: levels that it may have. Quick where
+ * it is what it mostly is: a map of up to 15 pairs that only matters for what is in it.
  */
 static INLINE uintptr_t walk_value(struct projection *projection, struct projection_node *node,
                                    uintptr_t pos, int depth)
@@ -313,7 +313,7 @@ static INLINE uintptr_t walk_chain(struct projection *projection, struct project
             if (UNLIKELY(guess == NULL))
                 return BEYOND;
         }
-        if (guess->action != ACTION_NOTE && guess->action != ACTION_LIST) {
+        if (UNLIKELY(guess->action != ACTION_NOTE)) {
             if (UNLIKELY((guess->action & ACTION_LONG) != 0 &&
                          !guess_ends(guess, bytes_at(pos), end - pos))) {
                 guess = look_up(projection, node, latest, pos, depth);
@@ -324,9 +324,9 @@ static INLINE uintptr_t walk_chain(struct projection *projection, struct project
                 pos = walk_value(projection, guess->node, pos + guess->size, depth);
                 continue;
             }
+            if ((guess->action & ACTION_LIST) != 0)
+                list(projection, guess->value);
         }
-        if ((guess->action & ACTION_LIST) != 0)
-            list(projection, guess->value);
         pos += guess->size;
         *guess->value = bytes_at(pos);
         pos = skip_value(pos, end, depth);
@@ -364,11 +364,12 @@ static uintptr_t walk_elements(struct projection *projection, const struct proje
         if (child == PROJECTION_NONE)
             pos = skip_value(pos, projection->end, depth);
         else
-            pos = walk_any(projection, &projection->nodes[child], pos, depth);
+            pos = walk_value(projection, &projection->nodes[child], pos, depth);
     }
     return pos;
 }
 
+/* What is none of those maps. */
 static RARE uintptr_t walk_any(struct projection *projection, struct projection_node *node,
                                uintptr_t pos, int depth)
 {
