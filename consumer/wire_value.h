@@ -99,8 +99,10 @@ static inline bool wire_is_ascii(struct slice text)
     uint64_t seen;
 
     if (text.size >= 16) {
-        seen = wire_load_8(end - 16) | wire_load_8(end - 8);
-        for (; end - at > 16; at += 16)
+        const char *last = end - 16;
+
+        seen = wire_load_8(last) | wire_load_8(last + 8);
+        for (; at < last; at += 16)
             seen |= wire_load_8(at) | wire_load_8(at + 8);
     } else if (text.size >= 8) {
         seen = wire_load_8(at) | wire_load_8(end - 8);
