@@ -27,7 +27,8 @@ static const struct setting own_transactional[] = {
     /* The markers of a transaction are written after its commit has been answered; until then the
      * next one is told to come again, after 100 ms by default. */
     {"retry.backoff.ms", "10"},
-    {"linger.ms", "5"}, /* a commit does not wait for it */
+    /* A commit does not wait for it; how long full batches may take without busy waiting (producer/outflow.h). */
+    {"linger.ms", "250"},
     {"compression.codec", "lz4"},
     {"partitioner",
      "murmur2_random"}, /* as Java's clients: other producers of the same keys agree */

@@ -8,6 +8,7 @@
 
 #include "core/check.h"
 #include "core/clock.h"
+#include "producer/outflow.h"
 #include "producer/producer_conf.h"
 #include "producer/producer_error.h"
 
@@ -15,7 +16,7 @@
 #define INIT_TIMEOUT_MS                                                                            \
     15000 /* an old transaction that is still being committed has to end first */
 #define ABORT_TIMEOUT_MS 5000 /* then the producer is destroyed, so nothing is resumed */
-#define FULL_POLL_MS     20   /* how long a full queue is served before the caller repeats */
+#define FULL_FLUSH_MS    20   /* how long a full queue is emptied before the caller repeats */
 #define CLASHES_MAX      3    /* fenced so often, with no commit between: that is no accident */
 
 /*
@@ -32,6 +33,7 @@ struct output_topic {
     char *name;
     rd_kafka_topic_t *handle; /* of the present producer, or NULL */
     bool was_there;           /* a broker that does not know it is just starting */
+    struct outflow outflow;   /* of the open transaction */
 };
 
 struct sink_kafka {
@@ -46,8 +48,9 @@ struct sink_kafka {
 
     int64_t request_timeout_ms; /* socket.timeout.ms and transaction.timeout.ms in force */
     int64_t transaction_timeout_ms;
-    int64_t begun_ms; /* monotonic, of the open transaction */
-    int64_t time_ms;  /* of its records that name none: its begin, by the wall clock */
+    size_t batch_size; /* batch.size, likewise */
+    int64_t begun_ms;  /* monotonic, of the open transaction */
+    int64_t time_ms;   /* of its records that name none: its begin, by the wall clock */
 
     /* A connection has broken: a request that was repeated on another may still reach the broker,
      * and would then end a later transaction of this producer. The next one is begun by a new
@@ -184,7 +187,7 @@ static void destroy_producer(struct sink_kafka *sink)
     sink->state = SINK_NONE;
 }
 
-static int64_t setting_ms(rd_kafka_t *rk, const char *name)
+static int64_t setting(rd_kafka_t *rk, const char *name)
 {
     char text[32];
     size_t size = sizeof(text);
@@ -206,8 +209,9 @@ static enum err create_handle(struct sink_kafka *sink, struct errinfo *info)
         rd_kafka_conf_destroy(conf);
         return err_set(info, ERR_CONFIG, "%s", text);
     }
-    sink->request_timeout_ms = setting_ms(sink->rk, "socket.timeout.ms");
-    sink->transaction_timeout_ms = setting_ms(sink->rk, "transaction.timeout.ms");
+    sink->request_timeout_ms = setting(sink->rk, "socket.timeout.ms");
+    sink->transaction_timeout_ms = setting(sink->rk, "transaction.timeout.ms");
+    sink->batch_size = (size_t)setting(sink->rk, "batch.size");
     return ERR_NONE;
 }
 
@@ -241,6 +245,7 @@ static enum err find_topic(struct sink_kafka *sink, struct output_topic *topic,
         return fail_brokers(sink, code, NULL, info);
     CHECK(metadata->topic_cnt == 1);
     code = metadata->topics[0].err;
+    topic->outflow = (struct outflow){.partitions = metadata->topics[0].partition_cnt};
     rd_kafka_metadata_destroy(metadata);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
         return fail_topic(topic, code, info);
@@ -377,6 +382,12 @@ static rd_kafka_error_t *run_begin(struct sink_kafka *sink, const struct step *s
     return rd_kafka_begin_transaction(sink->rk);
 }
 
+static void begin_outflow(struct sink_kafka *sink)
+{
+    for (size_t i = 0; i < sink->topic_count; i++)
+        sink->topics[i].outflow.count = sink->topics[i].outflow.size = 0;
+}
+
 static enum err begin(struct sink *base, struct errinfo *info)
 {
     struct sink_kafka *sink = of_sink(base);
@@ -390,6 +401,7 @@ static enum err begin(struct sink *base, struct errinfo *info)
     sink->begun_ms = now_ms(sink);
     sink->time_ms = clock_wall_ms(&sink->clock);
     sink->undeliverable = false;
+    begin_outflow(sink);
     rc = take(sink, &step, info);
     if (rc == ERR_NONE)
         sink->state = SINK_OPEN;
@@ -473,7 +485,7 @@ static enum err fail_produce(struct sink_kafka *sink, const struct sink_record *
 {
     switch ((int)code) {
     case RD_KAFKA_RESP_ERR__QUEUE_FULL:
-        rd_kafka_poll(sink->rk, FULL_POLL_MS);
+        rd_kafka_flush(sink->rk, FULL_FLUSH_MS); /* it may hold less than a batch a partition */
         return err_set(info, ERR_AGAIN, "the queue of the producer is full");
     case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
         return err_set(info, ERR_REJECT,
@@ -492,14 +504,17 @@ static enum err produce(struct sink *base, const struct sink_record *record, str
     struct sink_kafka *sink = of_sink(base);
     if (sink->state != SINK_OPEN)
         return unsettled(info);
-    const struct output_topic *topic = topic_named(sink, record->topic);
+    struct output_topic *topic = topic_named(sink, record->topic);
     if (!topic) {
         sink->state = SINK_ABORTABLE;
         return err_set(info, ERR_FATAL, "topic %s was not named when the sink was opened",
                        record->topic);
     }
     rd_kafka_resp_err_t code = enqueue(sink, topic, record);
-    return code == RD_KAFKA_RESP_ERR_NO_ERROR ? ERR_NONE : fail_produce(sink, record, code, info);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return fail_produce(sink, record, code, info);
+    outflow_add(&topic->outflow, record->key.size + record->value.size);
+    return ERR_NONE;
 }
 
 static rd_kafka_error_t *run_offsets(struct sink_kafka *sink, const struct step *step)
@@ -569,12 +584,21 @@ static rd_kafka_error_t *run_commit(struct sink_kafka *sink, const struct step *
     return rd_kafka_commit_transaction(sink->rk, -1);
 }
 
+static void await_outflow(struct sink_kafka *sink)
+{
+    size_t rest = 0;
+    for (size_t i = 0; i < sink->topic_count; i++)
+        rest += outflow_rest(&sink->topics[i].outflow, sink->batch_size);
+    outflow_await(sink->rk, rest, &sink->clock);
+}
+
 static enum err commit(struct sink *base, struct errinfo *info)
 {
     struct sink_kafka *sink = of_sink(base);
     const struct step step = {.what = "the commit", .run = run_commit};
     if (sink->state != SINK_OPEN)
         return unsettled(info);
+    await_outflow(sink);
     enum err rc = take(sink, &step, info);
     if (rc != ERR_NONE)
         return rc;

@@ -1,0 +1,42 @@
+#include "producer/outflow.h"
+
+#define LOOK_MS 1 /* between two looks at full batches */
+#define FLUSH_MS                                                                                   \
+    2 /* the broker's thread has to wake up within it, or it sees no flush; the next one then */
+#define STALL_MS 500 /* without an answer of the broker */
+
+void outflow_add(struct outflow *outflow, size_t size)
+{
+    outflow->count++;
+    outflow->size += size;
+}
+
+size_t outflow_rest(const struct outflow *outflow, size_t batch_size)
+{
+    size_t of_a_batch;
+
+    if (outflow->size == 0)
+        return outflow->count;
+    of_a_batch = (size_t)((double)batch_size / (double)outflow->size * (double)outflow->count);
+    if (of_a_batch >= outflow->count / (size_t)outflow->partitions)
+        return outflow->count;
+    return of_a_batch * (size_t)outflow->partitions;
+}
+
+void outflow_await(rd_kafka_t *rk, size_t rest, struct clock *clock)
+{
+    size_t left = (size_t)rd_kafka_outq_len(rk);
+    int64_t since_ms = clock_monotonic_ms(clock);
+
+    while (left > 0 && clock_monotonic_ms(clock) - since_ms < STALL_MS) {
+        size_t before = left;
+
+        if (left > rest)
+            rd_kafka_poll(rk, LOOK_MS);
+        else
+            rd_kafka_flush(rk, FLUSH_MS);
+        left = (size_t)rd_kafka_outq_len(rk);
+        if (left != before)
+            since_ms = clock_monotonic_ms(clock);
+    }
+}
