@@ -220,11 +220,19 @@ static struct slice *texts_of_list(struct step *step, uint32_t variable, struct 
     return texts;
 }
 
+/* A list of one text, as that of an event's product most often is, is the text. */
+static struct value only_text(struct value value)
+{
+    bool is_one = value.kind == VALUE_LIST && value.rep == VALUE_REP_ITEMS && value.size == 1;
+    return is_one && value.items->kind == VALUE_STRING ? *value.items : value;
+}
+
 static void add(struct step *step, const struct action *action, struct value value)
 {
     uint32_t variable = action->variable;
     struct slice *texts = NULL;
     size_t count = 0;
+    value = only_text(value);
     if (value.kind == VALUE_STRING) {
         add_text(step, variable, kept(step, variable, step_element(value_text(value))));
         return;

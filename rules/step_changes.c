@@ -30,7 +30,7 @@ static uint32_t mark_place(const struct marks *marks, uint64_t hash)
 
 static void grow_marks(struct marks *marks, struct arena *arena)
 {
-    struct marks grown = {.capacity = marks->capacity ? marks->capacity * 4 : 16};
+    struct marks grown = {.capacity = marks->capacity ? marks->capacity * 4 : 4};
     grown.hashes = arena_calloc(arena, grown.capacity, sizeof(uint64_t));
     grown.count = marks->count;
     for (uint32_t i = 0; i < marks->capacity; i++)
