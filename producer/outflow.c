@@ -1,9 +1,10 @@
 #include "producer/outflow.h"
 
-#define LOOK_MS 1 /* between two looks at full batches */
-#define FLUSH_MS                                                                                   \
-    2 /* the broker's thread has to wake up within it, or it sees no flush; the next one then */
-#define STALL_MS 500 /* without an answer of the broker */
+/* A flush that ends before the broker's thread has woken up is not seen by it: the next one is. */
+#define FLUSH_MS 2
+#define LOOK_MS  1   /* between two looks at full batches */
+#define FULL_MS  20  /* without an answer: sizes vary so much that no batch is full */
+#define STALL_MS 500 /* without an answer: the broker's */
 
 void outflow_add(struct outflow *outflow, size_t size)
 {
@@ -26,17 +27,18 @@ size_t outflow_rest(const struct outflow *outflow, size_t batch_size)
 void outflow_await(rd_kafka_t *rk, size_t rest, struct clock *clock)
 {
     size_t left = (size_t)rd_kafka_outq_len(rk);
-    int64_t since_ms = clock_monotonic_ms(clock);
+    int64_t since_ms = clock_monotonic_ms(clock), idle_ms = 0;
 
-    while (left > 0 && clock_monotonic_ms(clock) - since_ms < STALL_MS) {
+    while (left > 0 && idle_ms < STALL_MS) {
         size_t before = left;
 
-        if (left > rest)
+        if (left > rest && idle_ms < FULL_MS)
             rd_kafka_poll(rk, LOOK_MS);
         else
             rd_kafka_flush(rk, FLUSH_MS);
         left = (size_t)rd_kafka_outq_len(rk);
         if (left != before)
             since_ms = clock_monotonic_ms(clock);
+        idle_ms = clock_monotonic_ms(clock) - since_ms;
     }
 }

@@ -780,7 +780,7 @@ static void test_a_commit_longer_than_a_request_is_a_doubt(void **state)
     process_nap_ms(500); /* where nothing has been sent, nothing has to be aborted */
     cluster_kafka_freeze(fixture->kafka);
     assert_done(produce(fixture, fixture->sink, "a", value));
-    process_nap_ms(100); /* this one is under way */
+    process_nap_ms(400); /* this one is under way */
     sink_drop(fixture->sink);
     free(value);
     assert_int_equal(sink_settle(fixture->sink, &fixture->info), ERR_RETRY);

@@ -682,7 +682,7 @@ static void test_a_log_is_read_to_its_end_as_far_as_it_is_committed(void **state
     assert_done(sink_commit(sink, &fixture->info));
     assert_done(sink_begin(sink, &fixture->info));
     put(fixture, sink, journal, "aborted");
-    process_nap_ms(200);
+    wait_until(cluster_end(fixture->kafka, journal, 0) == 4, 10000);
     assert_done(sink_settle(sink, &fixture->info));
     assert_done(sink_begin(sink, &fixture->info));
     put(fixture, sink, journal, "c");
@@ -691,7 +691,7 @@ static void test_a_log_is_read_to_its_end_as_far_as_it_is_committed(void **state
 
     assert_done(sink_begin(other, &fixture->info));
     put(fixture, other, journal, "open");
-    process_nap_ms(200);
+    wait_until(cluster_end(fixture->kafka, journal, 0) == 8, 10000);
     assert_done(sink_begin(sink, &fixture->info));
     put(fixture, sink, journal, "behind it");
     assert_done(sink_commit(sink, &fixture->info));
