@@ -24,7 +24,7 @@ size_t outflow_rest(const struct outflow *outflow, size_t batch_size)
     return of_a_batch * (size_t)outflow->partitions;
 }
 
-void outflow_await(rd_kafka_t *rk, size_t rest, struct clock *clock)
+void outflow_await(rd_kafka_t *rk, size_t rest, const struct clock *clock)
 {
     size_t left = (size_t)rd_kafka_outq_len(rk);
     int64_t since_ms = clock_monotonic_ms(clock), idle_ms = 0;

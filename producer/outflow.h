@@ -34,6 +34,6 @@ size_t outflow_rest(const struct outflow *outflow, size_t batch_size);
  * Waits until no record is left in the producer, as long as they become fewer; otherwise the commit, which waits too, has to say
  * what is wrong. `rest`: how many may be left that only a flush sends, outflow_rest() of all topics.
  */
-void outflow_await(rd_kafka_t *rk, size_t rest, struct clock *clock);
+void outflow_await(rd_kafka_t *rk, size_t rest, const struct clock *clock);
 
 #endif

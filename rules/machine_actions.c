@@ -31,7 +31,7 @@ static void read_fields(struct loader *loader, const struct yaml_node *node, str
             return;
         }
         struct field field = {
-            .name = key->text,
+            .name = key->text, /* of letters, digits, _ and -: as JSON it needs no escape */
             .json_key = arena_printf(&loader->rules->arena, "\"%.*s\":", SLICE_ARGS(key->text)),
             .expression = load_expression(loader, node->items[i], "a field of data", CEL_DYN),
         };

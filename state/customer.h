@@ -67,7 +67,7 @@ struct customer_fired {
 
 /*
  * What only those need who have been heard from with an id, or whose timers gave signals. Of each id's hash the lowest byte
- * lies among the tags, the seven others behind: nearly every id is new, and the tags, one cache line, say so.
+ * lies among the tags, the seven others behind: nearly every id is new, and the tags, 16 bytes, say so.
  */
 struct customer_history {
     uint8_t id_count, id_next; /* a ring: `id_next` is written next, the oldest once there are 16 */
