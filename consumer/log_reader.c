@@ -17,7 +17,9 @@
 #define PROGRESS_TIMEOUT_MS 10000 /* then the caller is told, who has to serve its group */
 
 struct log_reader {
-    rd_kafka_t *rk;
+    const struct config *config;
+    unsigned worker;
+    rd_kafka_t *rk; /* NULL after a failure */
 };
 
 /* One read under way. */
@@ -30,22 +32,31 @@ struct reading {
     void (*each)(void *self, int64_t offset, struct slice value);
 };
 
-struct log_reader *log_reader_open(const struct config *config, unsigned worker,
-                                   struct errinfo *info)
+static enum err open_client(struct log_reader *reader, struct errinfo *info)
 {
     char text[256];
-    rd_kafka_conf_t *conf = consumer_conf_plain(config, worker, info);
+    rd_kafka_conf_t *conf = consumer_conf_plain(reader->config, reader->worker, info);
     if (!conf)
-        return NULL;
-    rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof(text));
-    if (!rk) {
-        rd_kafka_conf_destroy(conf);
-        err_set(info, ERR_CONFIG, "%s", text);
-        return NULL;
-    }
+        return ERR_CONFIG;
+    reader->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof(text));
+    if (reader->rk)
+        return ERR_NONE;
+    rd_kafka_conf_destroy(conf);
+    return err_set(info, ERR_CONFIG, "%s", text);
+}
+
+static void close_client(struct log_reader *reader)
+{
+    if (reader->rk)
+        rd_kafka_destroy(reader->rk);
+    reader->rk = NULL;
+}
+
+struct log_reader *log_reader_open(const struct config *config, unsigned worker)
+{
     struct log_reader *reader = malloc(sizeof(*reader));
     CHECK(reader != NULL);
-    reader->rk = rk;
+    *reader = (struct log_reader){.config = config, .worker = worker};
     return reader;
 }
 
@@ -121,29 +132,41 @@ static enum err read_from(struct reading *reading, int64_t first, struct errinfo
     return rc;
 }
 
+static enum err read_all(rd_kafka_t *rk, struct reading *reading, struct errinfo *info)
+{
+    int64_t first;
+    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
+        rk, reading->of.topic, reading->of.partition, &first, &reading->end, REQUEST_TIMEOUT_MS);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return failed(reading, code, NULL, info);
+    if (first >= reading->end)
+        return ERR_NONE;
+    reading->topic = rd_kafka_topic_new(rk, reading->of.topic, NULL);
+    CHECK(reading->topic != NULL);
+    enum err rc = read_from(reading, first, info);
+    rd_kafka_topic_destroy(reading->topic);
+    return rc;
+}
+
+/*
+ * A client that has failed is not asked again: librdkafka 2.0.2 keeps the metadata that say that a
+ * partition has no leader for a quarter of an hour, and answers with them.
+ */
 enum err log_reader_read(struct log_reader *reader, struct topic_partition of, void *self,
                          void (*each)(void *self, int64_t offset, struct slice value),
                          struct errinfo *info)
 {
     struct reading reading = {.of = of, .self = self, .each = each};
-    int64_t first;
-    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
-        reader->rk, of.topic, of.partition, &first, &reading.end, REQUEST_TIMEOUT_MS);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return failed(&reading, code, NULL, info);
-    if (first >= reading.end)
-        return ERR_NONE;
-    reading.topic = rd_kafka_topic_new(reader->rk, of.topic, NULL);
-    CHECK(reading.topic != NULL);
-    enum err rc = read_from(&reading, first, info);
-    rd_kafka_topic_destroy(reading.topic);
+    enum err rc = reader->rk ? ERR_NONE : open_client(reader, info);
+    if (rc == ERR_NONE)
+        rc = read_all(reader->rk, &reading, info);
+    if (rc != ERR_NONE)
+        close_client(reader);
     return rc;
 }
 
 void log_reader_close(struct log_reader *reader)
 {
-    if (!reader)
-        return;
-    rd_kafka_destroy(reader->rk);
+    close_client(reader);
     free(reader);
 }

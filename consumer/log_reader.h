@@ -2,7 +2,7 @@
  * consumer/log_reader.h - reads a partition of Kafka from its first record to its present end,
  * without a group.
  *
- * For the journal. One thread at a time; a connection of its own, kept over reads.
+ * For the journal. One thread at a time; a connection of its own, kept over reads that succeed.
  */
 #ifndef CONSUMER_LOG_READER_H
 #define CONSUMER_LOG_READER_H
@@ -16,19 +16,18 @@
 
 struct log_reader;
 
-/* NULL on error. `config` outlives it. */
-struct log_reader *log_reader_open(const struct config *config, unsigned worker,
-                                   struct errinfo *info);
+/* Connects at the first read. `config` outlives it. */
+struct log_reader *log_reader_open(const struct config *config, unsigned worker);
 
 /*
  * Gives the committed records up to the end as the leader says it when this is called: where a
  * transaction is open, its beginning. After an error what was given is not all, and to be
- * forgotten. ERR_RETRY: the brokers are away.
+ * forgotten. ERR_RETRY: the brokers or the partition's leader are away. ERR_CONFIG: librdkafka
+ * does not take the configuration.
  */
 enum err log_reader_read(struct log_reader *reader, struct topic_partition of, void *self,
                          void (*each)(void *self, int64_t offset, struct slice value),
                          struct errinfo *info);
 
-/* Accepts NULL. */
 void log_reader_close(struct log_reader *reader);
 #endif

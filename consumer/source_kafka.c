@@ -61,9 +61,9 @@ struct source_kafka {
     bool may_refill;
     struct refill refill;
     bool subscribed;
-    bool fenced;                   /* to be opened anew at the next poll */
-    int64_t rejoined_ms;           /* monotonic, when that was last done; 0: never */
-    struct log_reader *log_reader; /* NULL before it is needed */
+    bool fenced;         /* to be opened anew at the next poll */
+    int64_t rejoined_ms; /* monotonic, when that was last done; 0: never */
+    struct log_reader *log_reader;
 
     struct input_topic *topics;
     size_t topic_count;
@@ -608,12 +608,7 @@ static enum err read_log(struct source *base, struct topic_partition log, void *
                          void (*each)(void *self, int64_t offset, struct slice value),
                          struct errinfo *info)
 {
-    struct source_kafka *source = of_source(base);
-    if (!source->log_reader)
-        source->log_reader = log_reader_open(source->config, source->worker, info);
-    if (!source->log_reader)
-        return ERR_CONFIG;
-    return log_reader_read(source->log_reader, log, self, each, info);
+    return log_reader_read(of_source(base)->log_reader, log, self, each, info);
 }
 
 /* --- Opening and closing ---------------------------------------------------------------------- */
@@ -769,6 +764,7 @@ struct source *source_kafka_open(const struct config *config, unsigned worker,
     source->worker = worker;
     source->listener = listener;
     source->may_refill = refill_is_possible(config);
+    source->log_reader = log_reader_open(config, worker);
     set_topics(source, config);
     if (create_consumer(source, info) == ERR_NONE && subscribe(source, info) == ERR_NONE)
         return &source->base;

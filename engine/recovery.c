@@ -16,9 +16,10 @@
 #include "core/number.h"
 #include "engine/worker_inner.h"
 
-#define DRAIN_MS 120000
-#define JOURNAL_WAIT_MS                                                                            \
-    90000 /* a transaction is over after its time-out of 30 s, and the broker's look every 10 s */
+#define DRAIN_MS        120000
+#define SAY_EVERY_MS    10000
+/* A transaction is over after its time-out of 30 s, and the broker's look every 10 s. */
+#define JOURNAL_WAIT_MS 90000
 
 /* What was found for one lane. */
 struct found {
@@ -538,6 +539,16 @@ static enum err set_up_all(struct worker *worker, const struct found *found, str
     return rc;
 }
 
+/* At once, and again while it lasts: the reason may be another one by then. */
+static void say_waiting(struct worker *worker, const char *reason)
+{
+    int64_t now_ms = worker_now_ms(worker);
+    if (worker->back_off_ms > 0 && now_ms - worker->waiting_said_ms < SAY_EVERY_MS)
+        return;
+    worker->waiting_said_ms = now_ms;
+    log_warn("recovery.waiting", "worker=%u reason=\"%s\"", worker->number, reason);
+}
+
 void recovery_step(struct worker *worker)
 {
     struct errinfo info = {""};
@@ -561,8 +572,7 @@ void recovery_step(struct worker *worker)
         worker_fatal(worker, rc, &info);
         return;
     }
-    if (worker->back_off_ms == 0)
-        log_warn("recovery.waiting", "worker=%u reason=\"%s\"", worker->number, info.text);
+    say_waiting(worker, info.text);
     worker->back_off_ms = worker_back_off(worker, worker->back_off_ms);
     worker->recover_ms = worker_now_ms(worker) + worker->back_off_ms;
 }

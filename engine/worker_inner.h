@@ -63,6 +63,7 @@ struct worker {
     bool polled;              /* since the assignment */
     bool in_doubt;            /* seen, but not yet acted upon */
     int64_t recover_ms;       /* monotonic: when recovery is tried next */
+    int64_t waiting_said_ms;  /* monotonic: when it was last logged why recovery waits */
     int64_t journal_since_ms; /* monotonic: since when a journal is waited for; 0: it is not */
     int back_off_ms;
     uint64_t token_count;
