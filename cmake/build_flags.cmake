@@ -11,8 +11,8 @@ target_compile_definitions(build_flags INTERFACE
 target_compile_options(build_flags INTERFACE
   -Wall -Wextra -Wshadow -Wconversion -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wformat=2
   $<$<BOOL:${STAGECOACH_WERROR}>:-Werror>
-  $<$<CONFIG:Debug>:-O1> # -O0 hides warnings that need flow analysis and makes the tests slow
-  -fno-omit-frame-pointer)
+  # -O0 hides warnings that need flow analysis and makes the tests slow. Frame pointers are for sanitizers and profilers.
+  "$<$<CONFIG:Debug>:-O1;-fno-omit-frame-pointer>")
 target_link_libraries(build_flags INTERFACE Threads::Threads m)
 
 if(STAGECOACH_SANITIZE)

@@ -13,14 +13,17 @@
 
 enum step_input { STEP_EVENT, STEP_TIMER, STEP_SIGNAL };
 
-/* A set of texts by their hash: which elements this step has touched. Zeros: empty. */
+/* A set of texts by their hash: which elements this step has touched. Zeros: empty. Most have one, which needs no memory. */
 struct marks {
-    uint64_t *hashes; /* open addressing, 0: free */
+    uint64_t only;    /* the hash, while there is no more than one */
+    uint64_t *hashes; /* NULL, or open addressing, 0: free */
     uint32_t count, capacity;
 };
 
 /* What touched() and removed() ask of one variable. */
 struct change {
+    struct change *next;
+    uint32_t variable;
     bool is_saved;
     struct value before; /* of a scalar: at the start of the step */
     struct marks touched, removed;
@@ -51,7 +54,7 @@ struct step {
     struct signal signal;      /* STEP_SIGNAL: a copy, since the list moves when it grows */
     struct slice signal_value; /* its map of section 7, made when it is asked for */
     uint32_t from, to;         /* of the transition at hand */
-    struct change *changes;    /* one a variable, NULL: nothing has changed yet, or nobody asks */
+    struct change *changes;    /* of the variables that have changed, where somebody asks: few */
 };
 
 /* ---- step_machine.c */

@@ -6,12 +6,24 @@
 #include "state/items.h"
 #include "state/texts.h"
 
+/* NULL: not changed. */
+static struct change *find_change(const struct step *step, uint32_t variable)
+{
+    struct change *change = step->changes;
+    while (change && change->variable != variable)
+        change = change->next;
+    return change;
+}
+
 static struct change *change_of(struct step *step, uint32_t variable)
 {
-    if (!step->changes)
-        step->changes = arena_calloc(step->context->arena, step->layout->variable_count,
-                                     sizeof(*step->changes));
-    return &step->changes[variable];
+    struct change *change = find_change(step, variable);
+    if (change)
+        return change;
+    change = arena_alloc(step->context->arena, sizeof(*change));
+    *change = (struct change){.next = step->changes, .variable = variable};
+    step->changes = change;
+    return change;
 }
 
 static uint64_t mark_hash(struct slice element)
@@ -33,6 +45,8 @@ static void grow_marks(struct marks *marks, struct arena *arena)
     struct marks grown = {.capacity = marks->capacity ? marks->capacity * 4 : 4};
     grown.hashes = arena_calloc(arena, grown.capacity, sizeof(uint64_t));
     grown.count = marks->count;
+    if (!marks->hashes)
+        grown.hashes[mark_place(&grown, marks->only)] = marks->only;
     for (uint32_t i = 0; i < marks->capacity; i++)
         if (marks->hashes[i])
             grown.hashes[mark_place(&grown, marks->hashes[i])] = marks->hashes[i];
@@ -41,6 +55,11 @@ static void grow_marks(struct marks *marks, struct arena *arena)
 
 static void add_mark(struct marks *marks, uint64_t hash, struct arena *arena)
 {
+    if (!marks->hashes && (marks->count == 0 || marks->only == hash)) {
+        marks->only = hash;
+        marks->count = 1;
+        return;
+    }
     if (2 * marks->count >= marks->capacity)
         grow_marks(marks, arena);
     uint32_t place = mark_place(marks, hash);
@@ -51,10 +70,8 @@ static void add_mark(struct marks *marks, uint64_t hash, struct arena *arena)
 }
 
 /* Those behind it in its run are put in anew, so that they are still found. */
-static void take_mark(struct marks *marks, uint64_t hash)
+static void take_from_table(struct marks *marks, uint64_t hash)
 {
-    if (marks->count == 0)
-        return;
     uint32_t place = mark_place(marks, hash);
     if (!marks->hashes[place])
         return;
@@ -68,6 +85,16 @@ static void take_mark(struct marks *marks, uint64_t hash)
         marks->hashes[place] = 0;
         marks->hashes[mark_place(marks, moved)] = moved;
     }
+}
+
+static void take_mark(struct marks *marks, uint64_t hash)
+{
+    if (marks->count == 0)
+        return;
+    if (marks->hashes)
+        take_from_table(marks, hash);
+    else if (marks->only == hash)
+        marks->count = 0;
 }
 
 void step_touch(struct step *step, uint32_t variable, struct slice element)
@@ -133,27 +160,24 @@ static bool is_container(const struct step *step, uint32_t variable)
     return type == LAYOUT_LINE_ITEMS || type == LAYOUT_SET || type == LAYOUT_COUNTER;
 }
 
-static bool differs(struct step *step, uint32_t variable)
+static bool differs(struct step *step, const struct change *change)
 {
-    const struct change *change = &step->changes[variable];
     return change->is_saved &&
-           !cel_equal(&step->activation, change->before, step_variable(step, variable));
+           !cel_equal(&step->activation, change->before, step_variable(step, change->variable));
 }
 
 int64_t step_touched(struct step *step, uint32_t variable)
 {
-    if (!step->changes)
+    const struct change *change = find_change(step, variable);
+    if (!change)
         return 0;
-    if (!is_container(step, variable))
-        return differs(step, variable);
-    return step->changes[variable].touched.count;
+    return is_container(step, variable) ? change->touched.count : differs(step, change);
 }
 
 int64_t step_removed(struct step *step, uint32_t variable)
 {
-    if (!step->changes)
+    const struct change *change = find_change(step, variable);
+    if (!change)
         return 0;
-    if (!is_container(step, variable))
-        return differs(step, variable);
-    return step->changes[variable].removed.count;
+    return is_container(step, variable) ? change->removed.count : differs(step, change);
 }

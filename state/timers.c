@@ -218,14 +218,24 @@ static uint32_t find_used(const struct timers_level *level, uint32_t from)
     return TIMERS_SLOTS;
 }
 
-/* They are looked at soon: their records come from memory meanwhile. */
-static void prefetch_slot(const struct timers *timers, uint32_t slot)
+/*
+ * What is looked at soon comes from memory meanwhile: the records of the next second that has entries, and the first entry
+ * of the one after it, whose records are next.
+ */
+static void prefetch_next(const struct timers *timers)
 {
-    uint32_t number = slot < TIMERS_SLOTS ? timers->levels[0].first[slot] : NONE;
+    const struct timers_level *level = &timers->levels[0];
+    uint32_t slot = find_used(level, slot_of(timers->second, 0));
+    if (slot == TIMERS_SLOTS)
+        return;
+    uint32_t number = level->first[slot];
     for (unsigned left = 16; number != NONE && left > 0; left--) {
         customer_prefetch(timers->layout, timers->entries[number].customer);
         number = timers->entries[number].next;
     }
+    slot = slot + 1 < TIMERS_SLOTS ? find_used(level, slot + 1) : TIMERS_SLOTS;
+    if (slot < TIMERS_SLOTS)
+        __builtin_prefetch(&timers->entries[level->first[slot]]);
 }
 
 /* The next block of a coarser level begins, if it does so before `end`. */
@@ -267,7 +277,7 @@ static void fill_heap(struct timers *timers, uint64_t end)
         customer_prefetch_owned(timers->layout, timers->entries[number].customer);
     }
     set_second(timers, second + 1);
-    prefetch_slot(timers, find_used(&timers->levels[0], slot_of(timers->second, 0)));
+    prefetch_next(timers);
 }
 
 /* ---- customers ---- */
