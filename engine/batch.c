@@ -88,6 +88,24 @@ static enum err take_signal(void *self, struct partition *partition, const struc
     return ERR_NONE;
 }
 
+static enum err parted(void *self, struct partition *partition, struct errinfo *info)
+{
+    struct lane *lane = (struct lane *)partition;
+    if (!lane_is_live(lane) || lane->inside_message)
+        return err_set(info, ERR_FENCED, "half a sweep can't be repeated");
+    flush_move(self, lane);
+    return ERR_NONE;
+}
+
+static bool may_part(const struct worker *worker, const struct lane *lane)
+{
+    if (lane->inside_message ||
+        (!epoch_is_full(worker->open) && flush_dirty(worker) < EPOCH_CHANGES_MAX))
+        return false;
+    /* Where a replay parts a sweep in which timers are counted is in the journal. */
+    return lane_is_live(lane) || !partition_counts_timers(&lane->partition);
+}
+
 /* A sweep may be long: here an epoch may end. */
 static enum err between_seconds(void *self, struct partition *partition, struct errinfo *info)
 {
@@ -96,11 +114,13 @@ static enum err between_seconds(void *self, struct partition *partition, struct 
 
     if (worker->in_doubt)
         return err_set(info, ERR_FENCED, "a doubt stands");
-    if (lane->inside_message ||
-        (!epoch_is_full(worker->open) && flush_dirty(worker) < EPOCH_CHANGES_MAX))
+    if (!may_part(worker, lane))
         return ERR_NONE;
+    enum err rc = partition_part_sweep(partition, info);
+    if (rc != ERR_NONE)
+        return rc;
     if (lane->moving)
-        idle_journal_move(worker, lane);
+        flush_move(worker, lane);
     lane->uncommitted = true;
     if (!flush_has_room(worker))
         flush_collect(worker, 5000);
@@ -123,6 +143,7 @@ void batch_init_host(struct worker *worker)
         .signal = take_signal,
         .load_due = load_due,
         .between_seconds = between_seconds,
+        .parted = parted,
     };
 }
 

@@ -113,6 +113,20 @@ void flush_journal(struct worker *worker, struct lane *lane, struct journal_reco
     lane->uncommitted = true;
 }
 
+void flush_move(struct worker *worker, struct lane *lane)
+{
+    const struct partition *partition = &lane->partition;
+    struct journal_record record = {
+        .kind = JOURNAL_WATERMARK,
+        .offset = partition->next_offset,
+        .watermark_ms = partition->watermark_ms,
+    };
+    if (partition->watermark_ms == lane->moved_ms)
+        return;
+    lane->moved_ms = partition->watermark_ms;
+    flush_journal(worker, lane, &record, NULL, 0);
+}
+
 /* ---- checkpoints ---- */
 
 size_t flush_dirty(const struct worker *worker)

@@ -9,20 +9,6 @@
 #define LOOK_EVERY_MS 250
 #define SECOND_MS     1000
 
-void idle_journal_move(struct worker *worker, struct lane *lane)
-{
-    const struct partition *partition = &lane->partition;
-    struct journal_record record = {
-        .kind = JOURNAL_WATERMARK,
-        .offset = partition->next_offset,
-        .watermark_ms = partition->watermark_ms,
-    };
-    if (partition->watermark_ms == lane->moved_ms)
-        return;
-    lane->moved_ms = partition->watermark_ms;
-    flush_journal(worker, lane, &record, NULL, 0);
-}
-
 static bool is_quiet(const struct worker *worker, const struct lane *lane)
 {
     return lane_is_live(lane) && !lane->blocked && lane->end_offset >= 0 &&
@@ -67,7 +53,7 @@ static enum err move(struct worker *worker, struct lane *lane, int64_t target_ms
     lane->moving = true;
     lane->moved_ms = lane->partition.watermark_ms;
     enum err rc = partition_sweep(&lane->partition, target_ms, info);
-    idle_journal_move(worker, lane); /* on an error: as far as it came */
+    flush_move(worker, lane); /* on an error: as far as it came */
     lane->moving = false;
     return rc;
 }

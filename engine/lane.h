@@ -62,7 +62,7 @@ struct lane {
 
     bool inside_message; /* between two events of one message: an epoch never ends here */
     bool moving;         /* the wall clock moves the watermark */
-    int64_t moved_ms;    /* up to where the journal says so */
+    int64_t moved_ms;    /* up to where the journal says that it was moved */
 
     /* Reading */
     bool blocked;     /* paused until retry_ms: Redis or the publisher can't keep up */

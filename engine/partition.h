@@ -45,6 +45,11 @@ struct partition_host {
                          struct errinfo *info);
     /* Between two whole seconds of a sweep: here an epoch may end. NULL: never. */
     enum err (*between_seconds)(void *self, struct partition *partition, struct errinfo *info);
+    /*
+     * A sweep has been parted between two seconds, at the watermark, and customers' timers had been counted in it: a replay has
+     * to part it there too, so this is noted. ERR_FENCED where it can't be. NULL: sweeps go through, always.
+     */
+    enum err (*parted)(void *self, struct partition *partition, struct errinfo *info);
 };
 
 /* What all partitions of a worker share. */
@@ -126,6 +131,15 @@ enum err partition_apply(struct partition *partition, struct event *event, uint6
  * to the host.
  */
 enum err partition_sweep(struct partition *partition, int64_t watermark_ms, struct errinfo *info);
+
+/* In the midst of a sweep: have customers fired in it whose timers are counted? */
+bool partition_counts_timers(const struct partition *partition);
+
+/*
+ * Between two seconds of a sweep: what is left of it is one of its own, in which customers fire RULES_TIMERS_MAX timers again. By
+ * the host, where an epoch ends there: what a later start does not find in the checkpoint must not be counted on.
+ */
+enum err partition_part_sweep(struct partition *partition, struct errinfo *info);
 
 /* Fires everything due at or before `until_ms`, to the ms: the end of a backtest. */
 enum err partition_finish(struct partition *partition, int64_t until_ms, struct errinfo *info);

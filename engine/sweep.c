@@ -92,6 +92,36 @@ static void return_left(struct partition *partition)
     partition->left_count = 0;
 }
 
+/* ---- one sweep, or several ---- */
+
+static void count_anew(struct partition *partition)
+{
+    busy_reset(partition);
+    return_left(partition);
+}
+
+bool partition_counts_timers(const struct partition *partition)
+{
+    return partition->busy_count + partition->left_count > 0;
+}
+
+enum err partition_part_sweep(struct partition *partition, struct errinfo *info)
+{
+    const struct partition_host *host = partition->setting->host;
+    if (!partition_counts_timers(partition))
+        return ERR_NONE;
+    count_anew(partition);
+    return host->parted ? host->parted(host->self, partition, info) : ERR_NONE;
+}
+
+/* What has failed is taken up again later, or, where nobody could say from where, from the last checkpoint on. */
+static enum err broken_off(struct partition *partition, enum err rc, struct errinfo *info)
+{
+    struct errinfo why = {""};
+    bool is_noted = partition_part_sweep(partition, &why) == ERR_NONE;
+    return is_noted || rc == ERR_FATAL ? rc : err_set(info, ERR_FENCED, "%s", why.text);
+}
+
 /*
  * Fires what the customer has due up to `until_ms`. More will come in this sweep where its next
  * deadline is at or before `end_ms`.
@@ -209,9 +239,10 @@ static enum err sweep_to_second(struct partition *partition, int64_t limit_ms, s
         if (rc == ERR_NONE && reached_ms < limit_ms)
             rc = step_over(partition, reached_ms, info);
     }
-    busy_reset(partition);
-    return_left(partition);
-    return rc;
+    if (rc != ERR_NONE)
+        return broken_off(partition, rc, info);
+    count_anew(partition);
+    return ERR_NONE;
 }
 
 bool partition_is_new_second(const struct partition *partition, int64_t watermark_ms)
@@ -241,7 +272,6 @@ enum err partition_finish(struct partition *partition, int64_t until_ms, struct 
     /* What is left lies within the last second. */
     while (rc == ERR_NONE && (entry = timers_next(&partition->timers, until_ms + 1)))
         rc = visit(partition, entry->customer, until_ms, until_ms);
-    busy_reset(partition);
-    return_left(partition);
+    count_anew(partition);
     return rc;
 }

@@ -3,7 +3,7 @@
  *
  * A sweep fires all timers below a watermark, second by second, so that an epoch may end between
  * two of them. A customer fires at most RULES_TIMERS_MAX timers in one sweep, whatever the number
- * of seconds; the rest waits for the next one.
+ * of seconds; the rest waits for the next one. An epoch's end parts a sweep in two.
  */
 #ifndef ENGINE_SWEEP_H
 #define ENGINE_SWEEP_H

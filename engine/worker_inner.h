@@ -122,6 +122,8 @@ bool flush_drain(struct worker *worker, int64_t timeout_ms);
 void flush_await(struct worker *worker);
 void flush_journal(struct worker *worker, struct lane *lane, struct journal_record *record,
                    const struct slice *files, size_t file_count);
+/* How far the watermark has moved, into the journal, if that is not there yet. */
+void flush_move(struct worker *worker, struct lane *lane);
 size_t flush_dirty(const struct worker *worker);
 /* The parts of a checkpoint that every one of a lane has: position, statistics, layout. */
 struct checkpoint flush_position(const struct worker *worker, const struct lane *lane);
@@ -181,6 +183,4 @@ enum err recovery_reach(struct worker *worker, struct lane *lane, int64_t offset
 
 /* idle.c */
 void idle_look(struct worker *worker);
-/* Writes how far the wall clock has moved the watermark, if that is not written yet. */
-void idle_journal_move(struct worker *worker, struct lane *lane);
 #endif

@@ -15,9 +15,9 @@ enum step_input { STEP_EVENT, STEP_TIMER, STEP_SIGNAL };
 
 /* A set of texts by their hash: which elements this step has touched. Zeros: empty. Most have one, which needs no memory. */
 struct marks {
-    uint64_t only;    /* the hash, while there is no more than one */
-    uint64_t *hashes; /* NULL, or open addressing, 0: free */
-    uint32_t count, capacity;
+    uint64_t only;            /* the hash, while there is no more than one */
+    uint64_t *hashes;         /* open addressing, 0: free */
+    uint32_t count, capacity; /* 0: no array yet */
 };
 
 /* What touched() and removed() ask of one variable. */

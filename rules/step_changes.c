@@ -45,7 +45,7 @@ static void grow_marks(struct marks *marks, struct arena *arena)
     struct marks grown = {.capacity = marks->capacity ? marks->capacity * 4 : 4};
     grown.hashes = arena_calloc(arena, grown.capacity, sizeof(uint64_t));
     grown.count = marks->count;
-    if (!marks->hashes)
+    if (marks->capacity == 0)
         grown.hashes[mark_place(&grown, marks->only)] = marks->only;
     for (uint32_t i = 0; i < marks->capacity; i++)
         if (marks->hashes[i])
@@ -55,7 +55,7 @@ static void grow_marks(struct marks *marks, struct arena *arena)
 
 static void add_mark(struct marks *marks, uint64_t hash, struct arena *arena)
 {
-    if (!marks->hashes && (marks->count == 0 || marks->only == hash)) {
+    if (marks->capacity == 0 && (marks->count == 0 || marks->only == hash)) {
         marks->only = hash;
         marks->count = 1;
         return;
@@ -91,7 +91,7 @@ static void take_mark(struct marks *marks, uint64_t hash)
 {
     if (marks->count == 0)
         return;
-    if (marks->hashes)
+    if (marks->capacity > 0)
         take_from_table(marks, hash);
     else if (marks->only == hash)
         marks->count = 0;

@@ -32,10 +32,13 @@
 #define EVENTS       12000
 #define FAR_AHEAD_MS (INT64_C(500) * 86400000)
 
+static const char three_machines[] = STAGECOACH_SOURCE_DIR
+    "/config/machines/cart.yaml, " STAGECOACH_SOURCE_DIR
+    "/config/machines/browse.yaml, " STAGECOACH_SOURCE_DIR "/config/machines/lifecycle.yaml";
+
 static const char config_text[] =
     "kafka: { topics: [shop.events], group: sim }\n"
-    "machines: [ " STAGECOACH_SOURCE_DIR "/config/machines/cart.yaml, " STAGECOACH_SOURCE_DIR
-    "/config/machines/browse.yaml, " STAGECOACH_SOURCE_DIR "/config/machines/lifecycle.yaml ]\n"
+    "machines: [ %s ]\n"
     "signals: { topics: { '*': shop.signals }, dead_letters: shop.dead-letters }\n"
     "events: { schema: " STAGECOACH_SOURCE_DIR "/config/schemas/segment.yaml }\n"
     "commit_interval: 50ms\n"
@@ -154,12 +157,12 @@ static struct worker *new_worker(struct world *world)
     return worker;
 }
 
-static void load_project(struct world *world, int customers)
+static void load_project(struct world *world, const char *machines, int customers)
 {
     char text[2048];
     struct diag diag;
     diag_init(&diag);
-    snprintf(text, sizeof text, config_text, customers);
+    snprintf(text, sizeof text, config_text, machines, customers);
     world->config = config_parse("sim.yaml", slice_of(text), &diag);
     diag_print(&diag, stderr);
     assert_non_null(world->config);
@@ -210,13 +213,12 @@ static struct ruleset *changed_rules(const struct ruleset *from)
     return other;
 }
 
-static void world_init(struct world *world, uint64_t seed, int customers)
+static void world_init_with(struct world *world, const char *machines, uint64_t seed, int customers)
 {
     *world = (struct world){.random = seed, .now_ms = SHOP_START_MS, .batch_max = 400};
-    load_project(world, customers);
+    load_project(world, machines, customers);
     world->ruleset = ruleset_new(world->config, world->rules, world->schema);
     world->setting = (struct worker_setting){world->config, world->ruleset};
-    world->other = changed_rules(world->ruleset);
     world->wanted = world->ruleset;
     world->log = source_log_new();
     world->bank = store_bank_new();
@@ -224,6 +226,12 @@ static void world_init(struct world *world, uint64_t seed, int customers)
     source_log_create(world->log, "sim.journal.shop.events", PARTITIONS);
     source_log_create(world->log, "shop.signals", 1);
     source_log_create(world->log, "shop.dead-letters", 1);
+}
+
+static void world_init(struct world *world, uint64_t seed, int customers)
+{
+    world_init_with(world, three_machines, seed, customers);
+    world->other = changed_rules(world->ruleset);
 }
 
 static void world_fini(struct world *world)
@@ -235,27 +243,32 @@ static void world_fini(struct world *world)
     config_free(world->config);
 }
 
+/* `key` has at most 31 bytes. */
+static void add_page(struct world *world, int32_t partition, const char *key, int64_t time_ms)
+{
+    unsigned char message[128];
+    size_t n = 0, key_size = strlen(key);
+    message[n++] = 0x83; /* a map of userId, event, timestamp */
+    message[n++] = 0xa6, memcpy(message + n, "userId", 6), n += 6;
+    message[n++] = (unsigned char)(0xa0 + key_size), memcpy(message + n, key, key_size),
+    n += key_size;
+    message[n++] = 0xa5, memcpy(message + n, "event", 5), n += 5;
+    message[n++] = 0xab, memcpy(message + n, "Page Viewed", 11), n += 11;
+    message[n++] = 0xa9, memcpy(message + n, "timestamp", 9), n += 9;
+    message[n++] = 0xcf;
+    for (int shift = 56; shift >= 0; shift -= 8)
+        message[n++] = (unsigned char)((uint64_t)time_ms >> shift);
+    source_log_append(world->log, all_partitions[partition], time_ms, slice_of(key),
+                      (struct slice){(char *)message, n});
+}
+
 /* A last event of each partition, far ahead, so that every timer of the run fires. */
 static void close_partitions(struct world *world)
 {
     for (int32_t p = 0; p < PARTITIONS; p++) {
-        unsigned char message[128];
         char key[16];
-        int key_size = snprintf(key, sizeof key, "closer-%d", (int)p);
-        int64_t time_ms = SHOP_START_MS + FAR_AHEAD_MS;
-        size_t n = 0;
-        message[n++] = 0x83; /* a map of userId, event, timestamp */
-        message[n++] = 0xa6, memcpy(message + n, "userId", 6), n += 6;
-        message[n++] = (unsigned char)(0xa0 + key_size), memcpy(message + n, key, (size_t)key_size),
-        n += (size_t)key_size;
-        message[n++] = 0xa5, memcpy(message + n, "event", 5), n += 5;
-        message[n++] = 0xa4, memcpy(message + n, "Page", 4), n += 4;
-        message[n++] = 0xa9, memcpy(message + n, "timestamp", 9), n += 9;
-        message[n++] = 0xcf;
-        for (int shift = 56; shift >= 0; shift -= 8)
-            message[n++] = (unsigned char)((uint64_t)time_ms >> shift);
-        source_log_append(world->log, all_partitions[p], time_ms, slice_of(key),
-                          (struct slice){(char *)message, n});
+        snprintf(key, sizeof key, "closer-%d", (int)p);
+        add_page(world, p, key, SHOP_START_MS + FAR_AHEAD_MS);
     }
 }
 
@@ -323,6 +336,12 @@ static int compare_lines(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+static void sort_lines(struct lines *lines)
+{
+    if (lines->count)
+        qsort(lines->items, lines->count, sizeof *lines->items, compare_lines);
+}
+
 static void free_lines(struct lines *lines)
 {
     for (size_t i = 0; i < lines->count; i++)
@@ -365,9 +384,9 @@ static void apply_record(struct world *world, struct backtest *backtest,
     if (record->watermark_ms != INT64_MIN)
         backtest_move_watermark(backtest, record->watermark_ms);
     if (record->kind == JOURNAL_RULES) {
-        assert_true(record->ruleset == world->ruleset->id || record->ruleset == world->other->id);
-        backtest_change_rules(backtest,
-                              record->ruleset == world->other->id ? world->other : world->ruleset);
+        bool is_other = world->other && record->ruleset == world->other->id;
+        assert_true(is_other || record->ruleset == world->ruleset->id);
+        backtest_change_rules(backtest, is_other ? world->other : world->ruleset);
     }
     world->moves += record->kind == JOURNAL_WATERMARK;
     world->changes += record->kind == JOURNAL_RULES;
@@ -400,7 +419,7 @@ static void compute_expected(struct world *world, struct lines *expected)
         }
         backtest_free(backtest);
     }
-    qsort(expected->items, expected->count, sizeof *expected->items, compare_lines);
+    sort_lines(expected);
 }
 
 static void collect_signals(struct world *world, struct lines *lines)
@@ -410,7 +429,7 @@ static void collect_signals(struct world *world, struct lines *lines)
     for (int64_t offset = 0; offset < source_log_end(world->log, topic); offset++)
         if (source_log_get(world->log, topic, offset, &message))
             add_line(lines, message.value);
-    qsort(lines->items, lines->count, sizeof *lines->items, compare_lines);
+    sort_lines(lines);
 }
 
 /* Both are sorted: what stands in one only. */
@@ -579,6 +598,8 @@ static struct worker *disturb(struct world *world, struct worker *worker)
 {
     switch (pick(world, 9)) {
     case 8: /* the rules change */
+        if (!world->other)
+            return worker;
         world->wanted = world->wanted == world->ruleset ? world->other : world->ruleset;
         worker_follow(worker, world->wanted);
         return worker;
@@ -673,9 +694,127 @@ static void test_disturbances_lose_nothing_and_repeat_nothing(void **state)
     assert_true(rule_changes > PARTITIONS * 2 * count); /* one is each partition's first */
 }
 
-/* ---- positions that don't fit together ---- */
+/* ---- sweeps that an epoch's end parts ---- */
+
+#define RINGERS    60 /* a minute has as many signals, so an epoch ends after 833 */
+#define SILENCE_MS (1500 * INT64_C(60000))
 
 static const struct topic_partition all_signals = {"shop.signals", 0};
+
+static const char chain[] = STAGECOACH_SOURCE_DIR "/tests/sim/chain.yaml";
+
+static void add_ringers(struct world *world)
+{
+    char key[32];
+    for (int i = 0; i < RINGERS; i++) {
+        snprintf(key, sizeof key, "ringer-%d", i);
+        add_page(world, 0, key, SHOP_START_MS);
+    }
+}
+
+/* Killed before a checkpoint: those are due at most once in 200 ms, and the clock stands meanwhile. */
+static struct worker *kill_with_old_checkpoint(struct world *world, struct worker *worker)
+{
+    worker_free(worker);
+    store_bank_wipe(world->bank);
+    return new_worker(world);
+}
+
+static void run_until_signals(struct world *world, struct worker *worker, int64_t count)
+{
+    for (int i = 0; i < 10000 && source_log_end(world->log, all_signals) < count; i++)
+        step(world, worker);
+    assert_true(source_log_end(world->log, all_signals) >= count);
+}
+
+static void run_for(struct world *world, struct worker *worker, int turns)
+{
+    for (int i = 0; i < turns; i++)
+        step(world, worker);
+}
+
+/*
+ * More timers than a sweep lets a customer fire, and more signals than an epoch holds: where the epoch ended a replay has to
+ * begin counting anew as the worker did, or it fires more than was published, and their signals are lost.
+ */
+static void test_a_silence_with_thousands_of_timers_loses_none(void **state)
+{
+    struct world world;
+    (void)state;
+    world_init_with(&world, chain, 5, 1000);
+    add_ringers(&world);
+    struct worker *worker = new_worker(&world);
+    run_to_end(&world, worker);
+    run_for(&world, worker, 20);
+    world.now_ms += 31000; /* quiet */
+    run_for(&world, worker, 20);
+    world.now_ms += SILENCE_MS;
+    run_until_signals(&world, worker, 55000); /* the second part is under way, or done */
+    worker = kill_with_old_checkpoint(&world, worker);
+    run_for(&world, worker, 100);
+    world.now_ms += 31000;
+    run_for(&world, worker, 100);
+    worker = kill_with_old_checkpoint(&world, worker);
+    run_for(&world, worker, 100);
+    add_page(&world, 0, "last", world.now_ms + 3600000);
+    run_to_end(&world, worker);
+    finish(&world, worker);
+    check(&world, 5);
+    assert_true(world.moves > 1);
+    world_fini(&world);
+}
+
+/* The same, where an event ends the silence: its sweep is parted too, and the journal says where. */
+static void test_an_event_after_thousands_of_timers_loses_none(void **state)
+{
+    struct world world;
+    (void)state;
+    world_init_with(&world, chain, 6, 1000);
+    add_ringers(&world);
+    struct worker *worker = new_worker(&world);
+    run_to_end(&world, worker);
+    add_page(&world, 0, "after", SHOP_START_MS + SILENCE_MS);
+    run_until_signals(&world, worker, 45000);
+    worker = kill_with_old_checkpoint(&world, worker);
+    run_to_end(&world, worker);
+    worker = kill_with_old_checkpoint(&world, worker);
+    run_for(&world, worker, 100);
+    add_page(&world, 0, "last", SHOP_START_MS + SILENCE_MS + 3600000);
+    run_to_end(&world, worker);
+    finish(&world, worker);
+    check(&world, 6);
+    assert_true(world.moves > 0);
+    world_fini(&world);
+}
+
+/* Silences and events in turn, disturbed at any time. */
+static void test_thousands_of_timers_survive_disturbances(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 6; seed++) {
+        struct world world;
+        world_init_with(&world, chain, seed, 30 + (int)(seed % 2) * 1000);
+        add_ringers(&world);
+        struct worker *worker = run_a_while(&world, new_worker(&world), 3);
+        run_to_end(&world, worker);
+        for (int i = 0; i < 3; i++) {
+            world.now_ms += 31000;
+            run_for(&world, worker, 3);
+            world.now_ms += SILENCE_MS / 3 + pick(&world, SILENCE_MS);
+            if (pick(&world, 2))
+                add_page(&world, 0, "after", world.now_ms);
+            worker = run_a_while(&world, worker, 4);
+        }
+        add_page(&world, 0, "last", world.now_ms + 3600000);
+        run_to_end(&world, worker);
+        finish(&world, worker);
+        check(&world, seed);
+        world_fini(&world);
+    }
+}
+
+/* ---- positions that don't fit together ---- */
+
 static const struct topic_partition first_journal = {"sim.journal.shop.events", 0};
 
 static int64_t first_c(const struct world *world)
@@ -881,6 +1020,9 @@ int main(void)
         cmocka_unit_test(test_each_refusal_says_what_to_do),
         cmocka_unit_test(test_a_long_command_is_left_to_the_docs),
         cmocka_unit_test(test_disturbances_lose_nothing_and_repeat_nothing),
+        cmocka_unit_test(test_a_silence_with_thousands_of_timers_loses_none),
+        cmocka_unit_test(test_an_event_after_thousands_of_timers_loses_none),
+        cmocka_unit_test(test_thousands_of_timers_survive_disturbances),
     };
     log_set_level(getenv("STAGECOACH_SIM_LOG") ? LOG_DEBUG : LOG_OFF);
     return cmocka_run_group_tests(tests, NULL, NULL);
