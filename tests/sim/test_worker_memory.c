@@ -23,6 +23,7 @@
 #include "consumer/source_memory.h"
 #include "core/hash.h"
 #include "core/log.h"
+#include "core/pack.h"
 #include "engine/backtest.h"
 #include "engine/journal.h"
 #include "engine/worker.h"
@@ -246,20 +247,16 @@ static void world_fini(struct world *world)
 /* `key` has at most 31 bytes. */
 static void add_page(struct world *world, int32_t partition, const char *key, int64_t time_ms)
 {
-    unsigned char message[128];
-    size_t n = 0, key_size = strlen(key);
-    message[n++] = 0x83; /* a map of userId, event, timestamp */
-    message[n++] = 0xa6, memcpy(message + n, "userId", 6), n += 6;
-    message[n++] = (unsigned char)(0xa0 + key_size), memcpy(message + n, key, key_size),
-    n += key_size;
-    message[n++] = 0xa5, memcpy(message + n, "event", 5), n += 5;
-    message[n++] = 0xab, memcpy(message + n, "Page Viewed", 11), n += 11;
-    message[n++] = 0xa9, memcpy(message + n, "timestamp", 9), n += 9;
-    message[n++] = 0xcf;
-    for (int shift = 56; shift >= 0; shift -= 8)
-        message[n++] = (unsigned char)((uint64_t)time_ms >> shift);
+    char message[128];
+    char *end = pack_map(message, 3);
+    end = pack_text(end, SLICE("userId"));
+    end = pack_text(end, slice_of(key));
+    end = pack_text(end, SLICE("event"));
+    end = pack_text(end, SLICE("Page Viewed"));
+    end = pack_text(end, SLICE("timestamp"));
+    end = pack_uint(end, (uint64_t)time_ms);
     source_log_append(world->log, all_partitions[partition], time_ms, slice_of(key),
-                      (struct slice){(char *)message, n});
+                      (struct slice){message, (size_t)(end - message)});
 }
 
 /* A last event of each partition, far ahead, so that every timer of the run fires. */
