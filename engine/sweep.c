@@ -115,11 +115,13 @@ enum err partition_part_sweep(struct partition *partition, struct errinfo *info)
 }
 
 /* What has failed is taken up again later, or, where nobody could say from where, from the last checkpoint on. */
-static enum err broken_off(struct partition *partition, enum err rc, struct errinfo *info)
+static enum err broken_off(struct partition *partition, enum err rc, bool among_left_over,
+                           struct errinfo *info)
 {
-    struct errinfo why = {""};
-    bool is_noted = partition_part_sweep(partition, &why) == ERR_NONE;
-    return is_noted || rc == ERR_FATAL ? rc : err_set(info, ERR_FENCED, "%s", why.text);
+    struct errinfo why = {"half of what was left over has fired"};
+    enum err noted = among_left_over ? ERR_FENCED : partition_part_sweep(partition, &why);
+    count_anew(partition);
+    return noted == ERR_NONE || rc == ERR_FATAL ? rc : err_set(info, ERR_FENCED, "%s", why.text);
 }
 
 /*
@@ -166,11 +168,16 @@ static enum err visit(struct partition *partition, struct customer *customer, in
     return fire(partition, customer, until_ms, end_ms);
 }
 
+/*
+ * What an earlier sweep has left over lies before the watermark. Among it no epoch ends: a commit names only the watermark, and a
+ * later start would fire from the first of them on.
+ */
 static enum err step_over(struct partition *partition, int64_t second_ms, struct errinfo *info)
 {
     const struct partition_host *host = partition->setting->host;
-    if (partition->watermark_ms == PARTITION_NO_TIME || second_ms > partition->watermark_ms)
-        partition->watermark_ms = second_ms;
+    if (second_ms <= partition->watermark_ms)
+        return ERR_NONE;
+    partition->watermark_ms = second_ms;
     return host->between_seconds ? host->between_seconds(host->self, partition, info) : ERR_NONE;
 }
 
@@ -229,18 +236,20 @@ static enum err load_up_to(struct partition *partition, int64_t limit_ms, int64_
 
 static enum err sweep_to_second(struct partition *partition, int64_t limit_ms, struct errinfo *info)
 {
-    int64_t reached_ms = INT64_MIN;
+    int64_t reached_ms = INT64_MIN, start_ms = partition->watermark_ms;
+    bool has_begun = false;
     enum err rc = ERR_NONE;
 
     while (rc == ERR_NONE && reached_ms < limit_ms) {
         rc = load_up_to(partition, limit_ms, &reached_ms, info);
+        has_begun = has_begun || rc == ERR_NONE;
         if (rc == ERR_NONE)
             rc = fire_below(partition, reached_ms, limit_ms - 1, info);
         if (rc == ERR_NONE && reached_ms < limit_ms)
             rc = step_over(partition, reached_ms, info);
     }
     if (rc != ERR_NONE)
-        return broken_off(partition, rc, info);
+        return broken_off(partition, rc, has_begun && partition->watermark_ms == start_ms, info);
     count_anew(partition);
     return ERR_NONE;
 }

@@ -700,12 +700,12 @@ static const struct topic_partition all_signals = {"shop.signals", 0};
 
 static const char chain[] = STAGECOACH_SOURCE_DIR "/tests/sim/chain.yaml";
 
-static void add_ringers(struct world *world)
+static void add_ringers(struct world *world, int32_t partition, int count)
 {
     char key[32];
-    for (int i = 0; i < RINGERS; i++) {
-        snprintf(key, sizeof key, "ringer-%d", i);
-        add_page(world, 0, key, SHOP_START_MS);
+    for (int i = 0; i < count; i++) {
+        snprintf(key, sizeof key, "ringer-%d-%d", (int)partition, i);
+        add_page(world, partition, key, SHOP_START_MS);
     }
 }
 
@@ -739,7 +739,7 @@ static void test_a_silence_with_thousands_of_timers_loses_none(void **state)
     struct world world;
     (void)state;
     world_init_with(&world, chain, 5, 1000);
-    add_ringers(&world);
+    add_ringers(&world, 0, RINGERS);
     struct worker *worker = new_worker(&world);
     run_to_end(&world, worker);
     run_for(&world, worker, 20);
@@ -767,7 +767,7 @@ static void test_an_event_after_thousands_of_timers_loses_none(void **state)
     struct world world;
     (void)state;
     world_init_with(&world, chain, 6, 1000);
-    add_ringers(&world);
+    add_ringers(&world, 0, RINGERS);
     struct worker *worker = new_worker(&world);
     run_to_end(&world, worker);
     add_page(&world, 0, "after", SHOP_START_MS + SILENCE_MS);
@@ -784,6 +784,34 @@ static void test_an_event_after_thousands_of_timers_loses_none(void **state)
     world_fini(&world);
 }
 
+/*
+ * What a sweep has left over lies before the watermark: an epoch that ended among it could not say where, and what it had
+ * published would come again.
+ */
+static void test_what_a_sweep_has_left_over_comes_once(void **state)
+{
+    struct world world;
+    int64_t end_ms = SHOP_START_MS + 2 * SILENCE_MS;
+    (void)state;
+    world_init_with(&world, chain, 7, 1000);
+    for (int32_t p = 0; p < 2;
+         p++) { /* one has less than an epoch's signals left over, both have more */
+        add_ringers(&world, p, 40);
+        add_page(&world, p, "after", end_ms);
+    }
+    struct worker *worker = new_worker(&world);
+    run_to_end(&world, worker);
+    int64_t published = source_log_end(world.log, all_signals);
+    for (int32_t p = 0; p < 2; p++)
+        add_page(&world, p, "soon after", end_ms + 2000);
+    run_until_signals(&world, worker, published + 40000);
+    worker = kill_with_old_checkpoint(&world, worker);
+    run_to_end(&world, worker);
+    finish(&world, worker);
+    check(&world, 7);
+    world_fini(&world);
+}
+
 /* Silences and events in turn, disturbed at any time. */
 static void test_thousands_of_timers_survive_disturbances(void **state)
 {
@@ -791,7 +819,7 @@ static void test_thousands_of_timers_survive_disturbances(void **state)
     for (uint64_t seed = 1; seed <= 6; seed++) {
         struct world world;
         world_init_with(&world, chain, seed, 30 + (int)(seed % 2) * 1000);
-        add_ringers(&world);
+        add_ringers(&world, 0, RINGERS);
         struct worker *worker = run_a_while(&world, new_worker(&world), 3);
         run_to_end(&world, worker);
         for (int i = 0; i < 3; i++) {
@@ -1019,6 +1047,7 @@ int main(void)
         cmocka_unit_test(test_disturbances_lose_nothing_and_repeat_nothing),
         cmocka_unit_test(test_a_silence_with_thousands_of_timers_loses_none),
         cmocka_unit_test(test_an_event_after_thousands_of_timers_loses_none),
+        cmocka_unit_test(test_what_a_sweep_has_left_over_comes_once),
         cmocka_unit_test(test_thousands_of_timers_survive_disturbances),
     };
     log_set_level(getenv("STAGECOACH_SIM_LOG") ? LOG_DEBUG : LOG_OFF);
