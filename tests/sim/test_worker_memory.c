@@ -263,7 +263,7 @@ static void add_page(struct world *world, int32_t partition, const char *key, in
 static void close_partitions(struct world *world)
 {
     for (int32_t p = 0; p < PARTITIONS; p++) {
-        char key[16];
+        char key[32];
         snprintf(key, sizeof key, "closer-%d", (int)p);
         add_page(world, p, key, SHOP_START_MS + FAR_AHEAD_MS);
     }
@@ -815,8 +815,10 @@ static void test_what_a_sweep_has_left_over_comes_once(void **state)
 /* Silences and events in turn, disturbed at any time. */
 static void test_thousands_of_timers_survive_disturbances(void **state)
 {
+    const char *runs = getenv("STAGECOACH_SIM_RUNS");
+    uint64_t count = runs ? strtoull(runs, NULL, 10) : 2;
     (void)state;
-    for (uint64_t seed = 1; seed <= 6; seed++) {
+    for (uint64_t seed = 1; seed <= count; seed++) {
         struct world world;
         world_init_with(&world, chain, seed, 30 + (int)(seed % 2) * 1000);
         add_ringers(&world, 0, RINGERS);
