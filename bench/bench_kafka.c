@@ -102,8 +102,8 @@ static void nap_ms(int ms)
 static rd_kafka_t *open_bare(const char *brokers)
 {
     /*
-     * librdkafka's defaults, as in a loop that somebody just writes, but for a queue that is never full: with the default it may
-     * rest for a second (docs/librdkafka-notes.md).
+     * librdkafka's defaults, as in a loop that somebody just writes, but for how many may wait: with the default it
+     * may rest for a second (docs/librdkafka-notes.md).
      */
     static const char *const names[][2] = {
         {"enable.auto.commit", "false"},

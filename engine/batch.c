@@ -91,7 +91,7 @@ static enum err take_signal(void *self, struct partition *partition, const struc
 static enum err parted(void *self, struct partition *partition, struct errinfo *info)
 {
     struct lane *lane = (struct lane *)partition;
-    if (!lane_is_live(lane) || lane->inside_message)
+    if (!lane_is_live(lane) || lane->inside_message || lane->moved_ms == partition->watermark_ms)
         return err_set(info, ERR_FENCED, "half a sweep can't be repeated");
     flush_move(self, lane);
     return ERR_NONE;
@@ -99,8 +99,7 @@ static enum err parted(void *self, struct partition *partition, struct errinfo *
 
 static bool may_part(const struct worker *worker, const struct lane *lane)
 {
-    if (lane->inside_message ||
-        (!epoch_is_full(worker->open) && flush_dirty(worker) < EPOCH_CHANGES_MAX))
+    if (lane->inside_message || (!epoch_is_full(worker->open) && !flush_has_many_changes(worker)))
         return false;
     /* Where a replay parts a sweep in which timers are counted is in the journal. */
     return lane_is_live(lane) || !partition_counts_timers(&lane->partition);
@@ -124,7 +123,7 @@ static enum err between_seconds(void *self, struct partition *partition, struct 
     lane->uncommitted = true;
     if (!flush_has_room(worker))
         flush_collect(worker, 5000);
-    if (flush_epoch(worker, flush_dirty(worker) >= EPOCH_CHANGES_MAX))
+    if (flush_epoch(worker, flush_has_many_changes(worker)))
         return ERR_NONE;
     return epoch_is_full(worker->open) ? err_set(info, ERR_RETRY, "the publisher does not keep up")
                                        : ERR_NONE;

@@ -137,6 +137,11 @@ size_t flush_dirty(const struct worker *worker)
     return count;
 }
 
+bool flush_has_many_changes(const struct worker *worker)
+{
+    return flush_dirty(worker) >= worker->seams.changes_max;
+}
+
 /*
  * The stored deadline is a lower bound: written only where the new one is earlier, or the old one
  * is passed.
@@ -346,7 +351,7 @@ static bool checkpoint_due(const struct worker *worker)
 {
     int64_t interval_ms = worker->setting->config->checkpoint_interval_ms;
     int64_t now_ms = worker_now_ms(worker);
-    if (flush_dirty(worker) >= EPOCH_CHANGES_MAX)
+    if (flush_has_many_changes(worker))
         return true;
     for (size_t i = 0; i < worker->lane_count; i++)
         if (needs_checkpoint(&worker->lanes[i]) &&

@@ -16,6 +16,17 @@ static int64_t floor_second(int64_t ms)
     return floor_div(ms, SECOND_MS) * SECOND_MS;
 }
 
+/*
+ * The bound that Redis has is about to be passed: the true one is to be written. Until then the customer stays; one that left
+ * would be read again for the old bound.
+ */
+static void note_passed_bound(struct partition *partition, struct customer *customer)
+{
+    if (customer->stored_deadline_ms != CUSTOMER_NO_TIME &&
+        customer->stored_deadline_ms < customer->deadline_ms && !(customer->flags & CUSTOMER_GONE))
+        partition_mark_dirty(partition, customer);
+}
+
 /* A record that can't be read is as good as lost: Kafka has what it takes to make it anew. */
 static enum err add_record(struct worker *worker, struct lane *lane, struct slice key,
                            struct slice bytes, int64_t stored_deadline_ms, struct errinfo *info)
@@ -34,9 +45,7 @@ static enum err add_record(struct worker *worker, struct lane *lane, struct slic
                        (int)lane->partition.id.partition);
     }
     partition_add_loaded(&lane->partition, customer, stored_deadline_ms);
-    if (stored_deadline_ms != CUSTOMER_NO_TIME && stored_deadline_ms < customer->deadline_ms)
-        partition_mark_dirty(&lane->partition,
-                             customer); /* the bound is about to be passed: write the true one */
+    note_passed_bound(&lane->partition, customer);
     if (flags & CODEC_STATE_GONE)
         atomic_fetch_add_explicit(&worker->counters.state_gone, 1, memory_order_relaxed);
     return ERR_NONE;
@@ -70,6 +79,7 @@ static enum err add_due(struct worker *worker, struct lane *lane,
         if (there) {
             if (there->stored_deadline_ms == CUSTOMER_NO_TIME)
                 there->stored_deadline_ms = stored_ms;
+            note_passed_bound(&lane->partition, there);
         } else if (request->timer_records[i].size > 0) {
             rc = add_record(worker, lane, key, request->timer_records[i], stored_ms, info);
         }
@@ -120,6 +130,8 @@ enum err loading_due(struct worker *worker, struct lane *lane, int64_t until_ms,
         request.timers_max *= 4; /* all of one second: it must be had whole */
     }
     partition->cold_until_ms = reached(&request);
+    CHECK(floor_second(partition->cold_until_ms + 1) >
+          request.timers_after_ms); /* else a sweep would not end */
     return ERR_NONE;
 }
 

@@ -18,6 +18,7 @@
 
 #define DRAIN_MS        120000
 #define SAY_EVERY_MS    10000
+#define EPOCH_WAIT_MS   5000
 /* A transaction is over after its time-out of 30 s, and the broker's look every 10 s. */
 #define JOURNAL_WAIT_MS 90000
 
@@ -479,8 +480,9 @@ static void reset_lane(struct worker *worker, struct lane *lane)
     free(lane->journal);
     free(lane->rulesets);
     partition_fini(&lane->partition);
-    *lane =
-        (struct lane){.end_offset = -1, .regime = regime_of(worker, atomic_load(&worker->wanted))};
+    *lane = (struct lane){.end_offset = -1,
+                          .moved_ms = PARTITION_NO_TIME,
+                          .regime = regime_of(worker, atomic_load(&worker->wanted))};
     partition_init(&lane->partition, id, &lane->regime->setting);
 }
 
@@ -615,6 +617,16 @@ static enum err replay_record(struct worker *worker, struct lane *lane,
     return rc;
 }
 
+/* As an epoch's end did between these records: what is dirty can't leave memory. */
+static void end_full_epoch(struct worker *worker)
+{
+    if (!flush_has_many_changes(worker))
+        return;
+    if (!flush_has_room(worker))
+        flush_collect(worker, EPOCH_WAIT_MS);
+    flush_epoch(worker, true);
+}
+
 static enum err replay_journal(struct worker *worker, struct lane *lane, int64_t offset,
                                struct errinfo *info)
 {
@@ -624,6 +636,8 @@ static enum err replay_journal(struct worker *worker, struct lane *lane, int64_t
         const struct journal_record *record = &lane->journal[lane->journal_next];
         rc = replay_record(worker, lane, record, info);
         lane->journal_next += lane->journal_applied == record->number;
+        if (rc == ERR_NONE)
+            end_full_epoch(worker);
     }
     return rc;
 }

@@ -114,14 +114,18 @@ enum err partition_part_sweep(struct partition *partition, struct errinfo *info)
     return host->parted ? host->parted(host->self, partition, info) : ERR_NONE;
 }
 
-/* What has failed is taken up again later, or, where nobody could say from where, from the last checkpoint on. */
-static enum err broken_off(struct partition *partition, enum err rc, bool among_left_over,
-                           struct errinfo *info)
+/*
+ * What has failed is taken up again later; where a commit could not say from where, the partition is recovered, from the last
+ * checkpoint on.
+ */
+static enum err broken_off(struct partition *partition, enum err rc, struct errinfo *info)
 {
-    struct errinfo why = {"half of what was left over has fired"};
-    enum err noted = among_left_over ? ERR_FENCED : partition_part_sweep(partition, &why);
+    struct errinfo why = {"half of what was left over has fired"}, what = *info;
+    enum err noted = partition->has_fired ? ERR_FENCED : partition_part_sweep(partition, &why);
     count_anew(partition);
-    return noted == ERR_NONE || rc == ERR_FATAL ? rc : err_set(info, ERR_FENCED, "%s", why.text);
+    if (noted == ERR_NONE || rc == ERR_FENCED || rc == ERR_FATAL)
+        return rc;
+    return err_set(info, ERR_FENCED, "%s (%.200s)", why.text, what.text);
 }
 
 /*
@@ -138,6 +142,7 @@ static enum err fire(struct partition *partition, struct customer *customer, int
     context.timers_max = RULES_TIMERS_MAX - fired;
     bool left = rules_step_timers(&context, customer, until_ms);
     fired += context.timers_fired;
+    partition->has_fired = true;
     partition_changed(partition, customer, CUSTOMER_NEVER);
     if (!(customer->flags & CUSTOMER_GONE) && customer->deadline_ms <= end_ms) {
         if (left || fired >= RULES_TIMERS_MAX) {
@@ -178,6 +183,7 @@ static enum err step_over(struct partition *partition, int64_t second_ms, struct
     if (second_ms <= partition->watermark_ms)
         return ERR_NONE;
     partition->watermark_ms = second_ms;
+    partition->has_fired = false;
     return host->between_seconds ? host->between_seconds(host->self, partition, info) : ERR_NONE;
 }
 
@@ -223,33 +229,27 @@ static enum err load_up_to(struct partition *partition, int64_t limit_ms, int64_
     if (!host->load_due || partition->cold_until_ms >= limit_ms - 1 ||
         partition_holds_all(partition))
         return ERR_NONE;
-    int64_t before_ms = partition->cold_until_ms;
     enum err rc = host->load_due(host->self, partition, limit_ms - 1, info);
-    if (rc != ERR_NONE)
-        return rc;
-    if (partition->cold_until_ms < limit_ms - 1) {
+    if (rc == ERR_NONE && partition->cold_until_ms < limit_ms - 1)
         *reached_ms = floor_second(partition->cold_until_ms + 1);
-        CHECK(*reached_ms > before_ms); /* else the sweep would not end */
-    }
-    return ERR_NONE;
+    return rc;
 }
 
 static enum err sweep_to_second(struct partition *partition, int64_t limit_ms, struct errinfo *info)
 {
-    int64_t reached_ms = INT64_MIN, start_ms = partition->watermark_ms;
-    bool has_begun = false;
+    int64_t reached_ms = INT64_MIN;
     enum err rc = ERR_NONE;
 
+    partition->has_fired = false;
     while (rc == ERR_NONE && reached_ms < limit_ms) {
         rc = load_up_to(partition, limit_ms, &reached_ms, info);
-        has_begun = has_begun || rc == ERR_NONE;
         if (rc == ERR_NONE)
             rc = fire_below(partition, reached_ms, limit_ms - 1, info);
         if (rc == ERR_NONE && reached_ms < limit_ms)
             rc = step_over(partition, reached_ms, info);
     }
     if (rc != ERR_NONE)
-        return broken_off(partition, rc, has_begun && partition->watermark_ms == start_ms, info);
+        return broken_off(partition, rc, info);
     count_anew(partition);
     return ERR_NONE;
 }

@@ -160,6 +160,7 @@ static void assigned(void *self, const struct topic_partition *partitions, size_
         struct topic_partition id = {known_topic(worker, partitions[i].topic),
                                      partitions[i].partition};
         worker->lanes[i].end_offset = -1;
+        worker->lanes[i].moved_ms = PARTITION_NO_TIME;
         worker->lanes[i].regime = regime_of(worker, atomic_load(&worker->wanted));
         partition_init(&worker->lanes[i].partition, id, &worker->lanes[i].regime->setting);
     }
@@ -500,6 +501,8 @@ struct worker *worker_new(const struct worker_setting *setting, const struct wor
     CHECK(worker);
     worker->setting = setting;
     worker->seams = *seams;
+    if (worker->seams.changes_max == 0)
+        worker->seams.changes_max = EPOCH_CHANGES_MAX;
     worker->number = number;
     CHECK(pthread_mutex_init(&worker->report_lock, NULL) == 0);
     init_memory(worker);

@@ -66,6 +66,7 @@ struct world {
     char metadata[PARTITIONS][513]; /* of the last commits */
     bool threaded;                  /* the publisher has its thread, and time is the machine's */
     uint32_t batch_max;             /* messages of one poll */
+    size_t changes_max;             /* 0: as many as there are */
 };
 
 /*
@@ -151,6 +152,7 @@ static struct worker *new_worker(struct world *world)
         .clock = world->threaded ? clock_system() : clock_fixed(&world->now_ms),
         .seed = ++world->seed * 1000003,
         .single_threaded = !world->threaded,
+        .changes_max = world->changes_max,
     };
     struct worker *worker = worker_new(&world->setting, &seams, 0, &info);
     assert_non_null(worker);
@@ -812,6 +814,82 @@ static void test_what_a_sweep_has_left_over_comes_once(void **state)
     world_fini(&world);
 }
 
+/*
+ * What changes can't leave memory: so a replay makes its checkpoints between the pieces of a silence as the worker did, also
+ * where timers are counted in each of them.
+ */
+static void test_a_replay_of_a_long_silence_makes_its_checkpoints(void **state)
+{
+    struct world world;
+    (void)state;
+    world_init_with(&world, chain, 9, 500);
+    world.changes_max = 300;
+    add_ringers(&world, 0, 2000);
+    struct worker *worker = new_worker(&world);
+    run_to_end(&world, worker);
+    add_page(&world, 0, "after", SHOP_START_MS + 10 * 60000);
+    run_to_end(&world, worker);
+    worker = kill_with_old_checkpoint(&world, worker);
+    for (int i = 0; i < 1000 && !atomic_load(&worker_counters(worker)->running); i++)
+        step(&world, worker);
+    assert_true(atomic_load(&worker_counters(worker)->running));
+    assert_true(atomic_load(&worker_counters(worker)->checkpoints) >
+                8); /* 2,000 customers in 9 minutes */
+    add_page(&world, 0, "last", SHOP_START_MS + 20 * 60000);
+    run_to_end(&world, worker);
+    finish(&world, worker);
+    check(&world, 9);
+    assert_true(world.moves > 5);
+    world_fini(&world);
+}
+
+#define WATCHERS 20000 /* several pages of those with a timer due */
+#define SEEN     170   /* in one batch with the event that ends the silence */
+
+static const char idle[] = STAGECOACH_SOURCE_DIR "/tests/sim/idle.yaml";
+
+static void add_watchers(struct world *world, int count, int64_t time_ms, int64_t apart_ms)
+{
+    char key[32];
+    for (int i = 0; i < count; i++) {
+        snprintf(key, sizeof key, "watcher-%d", i);
+        add_page(world, 0, key, time_ms + i * apart_ms);
+    }
+}
+
+/*
+ * Customers who are in memory although the bound that Redis has for them is passed long since leave it in the midst of a sweep:
+ * the next page of those due begins with them again, further back than the one before.
+ */
+static void test_a_long_sweep_over_customers_in_redis_goes_through(void **state)
+{
+    struct world world;
+    (void)state;
+    world_init_with(&world, idle, 8, 6000);
+    world.batch_max = SEEN * 4;
+    add_watchers(&world, WATCHERS, SHOP_START_MS, 60);
+    struct worker *worker = new_worker(&world);
+    run_to_end(&world, worker);
+    run_for(&world, worker, 40);
+    add_watchers(&world, SEEN, SHOP_START_MS + 1300000, 0);
+    run_to_end(&world, worker);
+    run_for(&world, worker, 40);
+    finish(&world, worker);
+    add_page(&world, 0, "after", SHOP_START_MS + 36000000);
+    add_watchers(&world, SEEN, SHOP_START_MS + 36000000, 0);
+    for (int i = 0; i < 5; i++) { /* with batches of several sizes */
+        worker = new_worker(&world);
+        step(&world, worker);
+        step(&world, worker);
+        worker_free(worker);
+    }
+    worker = new_worker(&world);
+    run_to_end(&world, worker);
+    finish(&world, worker);
+    check(&world, 8);
+    world_fini(&world);
+}
+
 /* Silences and events in turn, disturbed at any time. */
 static void test_thousands_of_timers_survive_disturbances(void **state)
 {
@@ -1050,6 +1128,8 @@ int main(void)
         cmocka_unit_test(test_a_silence_with_thousands_of_timers_loses_none),
         cmocka_unit_test(test_an_event_after_thousands_of_timers_loses_none),
         cmocka_unit_test(test_what_a_sweep_has_left_over_comes_once),
+        cmocka_unit_test(test_a_replay_of_a_long_silence_makes_its_checkpoints),
+        cmocka_unit_test(test_a_long_sweep_over_customers_in_redis_goes_through),
         cmocka_unit_test(test_thousands_of_timers_survive_disturbances),
     };
     log_set_level(getenv("STAGECOACH_SIM_LOG") ? LOG_DEBUG : LOG_OFF);

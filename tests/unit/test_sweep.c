@@ -35,6 +35,7 @@ struct world {
 
     int64_t loads[4]; /* how far each load reaches, in minutes; 0: it fails */
     size_t load_count;
+    int64_t cut_at; /* the minute at which an epoch ends, 0: none */
     size_t fired, parted, between;
 };
 
@@ -63,9 +64,10 @@ static enum err load_due(void *self, struct partition *partition, int64_t until_
 static enum err between_seconds(void *self, struct partition *partition, struct errinfo *info)
 {
     struct world *world = self;
-    (void)partition, (void)info;
     world->between++;
-    return ERR_NONE;
+    if (partition->watermark_ms != BEGIN_MS + world->cut_at * MINUTE_MS)
+        return ERR_NONE;
+    return partition_part_sweep(partition, info);
 }
 
 static enum err parted(void *self, struct partition *partition, struct errinfo *info)
@@ -224,6 +226,22 @@ static void test_a_failure_among_what_was_left_over_is_a_doubt(void **state)
     close_world(&world);
 }
 
+/* Who leaves memory can take the next page of those due back to before the place where an epoch has ended. */
+static void test_a_failure_among_what_a_part_has_left_over_is_a_doubt(void **state)
+{
+    struct world world;
+    (void)state;
+    open_world(&world);
+    assert_int_equal(sweep(&world, 1500, (int64_t[4]){1500}), ERR_NONE);
+    world.partition.cold_until_ms = BEGIN_MS + 1500 * MINUTE_MS;
+    world.cut_at = 2600;
+    assert_int_equal(sweep(&world, 4000, (int64_t[4]){2600, 2300, 0}), ERR_FENCED);
+    assert_int_equal(watermark_minutes(&world), 2600);
+    assert_int_equal(world.fired, 1000 + 299);
+    assert_int_equal(world.parted, 1);
+    close_world(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -231,6 +249,7 @@ int main(void)
         cmocka_unit_test(test_a_failure_in_the_midst_parts_the_sweep),
         cmocka_unit_test(test_no_epoch_ends_among_what_was_left_over),
         cmocka_unit_test(test_a_failure_among_what_was_left_over_is_a_doubt),
+        cmocka_unit_test(test_a_failure_among_what_a_part_has_left_over_is_a_doubt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
