@@ -122,7 +122,7 @@ static enum err between_seconds(void *self, struct partition *partition, struct 
         flush_move(worker, lane);
     lane->uncommitted = true;
     if (!flush_has_room(worker))
-        flush_collect(worker, 5000);
+        flush_collect(worker, WORKER_ROOM_WAIT_MS);
     if (flush_epoch(worker, flush_has_many_changes(worker)))
         return ERR_NONE;
     return epoch_is_full(worker->open) ? err_set(info, ERR_RETRY, "the publisher does not keep up")
@@ -341,7 +341,7 @@ static void apply_all(struct worker *worker, struct item *items, size_t count, s
             continue;
         }
         if (epoch_is_full(worker->open) && !flush_epoch(worker, false)) {
-            flush_collect(worker, 5000);
+            flush_collect(worker, WORKER_ROOM_WAIT_MS);
             if (!flush_epoch(worker, false))
                 worker_block_all(worker, "the publisher does not keep up");
         }

@@ -17,8 +17,8 @@ static int64_t floor_second(int64_t ms)
 }
 
 /*
- * The bound that Redis has is about to be passed: the true one is to be written. Until then the customer stays; one that left
- * would be read again for the old bound.
+ * The bound that Redis has is about to be passed: the next checkpoint writes the true one, if the watermark is there by then. So
+ * long the customer stays; one that left would be read again for the old bound.
  */
 static void note_passed_bound(struct partition *partition, struct customer *customer)
 {

@@ -95,8 +95,7 @@ struct partition {
     struct rules_stats stats;
     struct customer **dirty; /* changed since the last checkpoint was taken */
     size_t dirty_count, dirty_capacity;
-    bool
-        has_fired; /* in the present sweep, since the watermark moved: only a sweep's end or its next second tells of it */
+    bool has_fired; /* in this sweep, since the watermark moved: no commit could name it yet */
     struct partition_busy *busy; /* open addressing */
     size_t busy_count, busy_capacity;
     struct customer **left; /* has timers left over for the next second */

@@ -18,7 +18,6 @@
 
 #define DRAIN_MS        120000
 #define SAY_EVERY_MS    10000
-#define EPOCH_WAIT_MS   5000
 /* A transaction is over after its time-out of 30 s, and the broker's look every 10 s. */
 #define JOURNAL_WAIT_MS 90000
 
@@ -623,7 +622,7 @@ static void end_full_epoch(struct worker *worker)
     if (!flush_has_many_changes(worker))
         return;
     if (!flush_has_room(worker))
-        flush_collect(worker, EPOCH_WAIT_MS);
+        flush_collect(worker, WORKER_ROOM_WAIT_MS);
     flush_epoch(worker, true);
 }
 

@@ -41,8 +41,7 @@ struct worker_seams {
     struct clock clock;
     uint64_t seed;        /* of owner tokens: different for each life of each worker */
     bool single_threaded; /* the publisher has no thread: it is stepped while the worker waits */
-    size_t
-        changes_max; /* customers changed, after which a checkpoint is due; 0: EPOCH_CHANGES_MAX */
+    size_t changes_max;   /* of customers, then a checkpoint is due; 0: EPOCH_CHANGES_MAX */
 };
 
 /* Read by other threads: each counter whole, not all of one moment. */

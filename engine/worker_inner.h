@@ -19,6 +19,9 @@
 
 #define WORKER_EPOCHS (PUBLISHER_QUEUE_MAX + 2) /* under way, being filled, a settle */
 
+/* How long a full epoch waits for room at the publisher where there is no other way on. */
+#define WORKER_ROOM_WAIT_MS 5000
+
 enum worker_phase { WORKER_UNASSIGNED, WORKER_SETTLING, WORKER_RECOVERING, WORKER_RUNNING };
 
 /* A ruleset in a worker's hands. */

@@ -711,8 +711,8 @@ static void add_ringers(struct world *world, int32_t partition, int count)
     }
 }
 
-/* Killed before a checkpoint: those are due at most once in 200 ms, and the clock stands meanwhile. */
-static struct worker *kill_with_old_checkpoint(struct world *world, struct worker *worker)
+/* Killed, and Redis has nothing: all up to the last commit is replayed. */
+static struct worker *kill_and_wipe(struct world *world, struct worker *worker)
 {
     worker_free(worker);
     store_bank_wipe(world->bank);
@@ -749,11 +749,11 @@ static void test_a_silence_with_thousands_of_timers_loses_none(void **state)
     run_for(&world, worker, 20);
     world.now_ms += SILENCE_MS;
     run_until_signals(&world, worker, 55000); /* the second part is under way, or done */
-    worker = kill_with_old_checkpoint(&world, worker);
+    worker = kill_and_wipe(&world, worker);
     run_for(&world, worker, 100);
     world.now_ms += 31000;
     run_for(&world, worker, 100);
-    worker = kill_with_old_checkpoint(&world, worker);
+    worker = kill_and_wipe(&world, worker);
     run_for(&world, worker, 100);
     add_page(&world, 0, "last", world.now_ms + 3600000);
     run_to_end(&world, worker);
@@ -774,9 +774,9 @@ static void test_an_event_after_thousands_of_timers_loses_none(void **state)
     run_to_end(&world, worker);
     add_page(&world, 0, "after", SHOP_START_MS + SILENCE_MS);
     run_until_signals(&world, worker, 45000);
-    worker = kill_with_old_checkpoint(&world, worker);
+    worker = kill_and_wipe(&world, worker);
     run_to_end(&world, worker);
-    worker = kill_with_old_checkpoint(&world, worker);
+    worker = kill_and_wipe(&world, worker);
     run_for(&world, worker, 100);
     add_page(&world, 0, "last", SHOP_START_MS + SILENCE_MS + 3600000);
     run_to_end(&world, worker);
@@ -807,7 +807,7 @@ static void test_what_a_sweep_has_left_over_comes_once(void **state)
     for (int32_t p = 0; p < 2; p++)
         add_page(&world, p, "soon after", end_ms + 2000);
     run_until_signals(&world, worker, published + 40000);
-    worker = kill_with_old_checkpoint(&world, worker);
+    worker = kill_and_wipe(&world, worker);
     run_to_end(&world, worker);
     finish(&world, worker);
     check(&world, 7);
@@ -829,7 +829,7 @@ static void test_a_replay_of_a_long_silence_makes_its_checkpoints(void **state)
     run_to_end(&world, worker);
     add_page(&world, 0, "after", SHOP_START_MS + 10 * 60000);
     run_to_end(&world, worker);
-    worker = kill_with_old_checkpoint(&world, worker);
+    worker = kill_and_wipe(&world, worker);
     for (int i = 0; i < 1000 && !atomic_load(&worker_counters(worker)->running); i++)
         step(&world, worker);
     assert_true(atomic_load(&worker_counters(worker)->running));
