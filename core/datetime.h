@@ -32,6 +32,12 @@ static inline int64_t floor_div(int64_t a, int64_t b)
     return q - (a % b != 0 && (a < 0) != (b < 0));
 }
 
+/* The whole second at or before `ms`, in ms. */
+static inline int64_t floor_second(int64_t ms)
+{
+    return floor_div(ms, 1000) * 1000;
+}
+
 /*
  * RFC 3339 with any fraction and a required offset (`Z`, `z`, `+hh:mm`, `-hh:mm`); `T`, `t` or a
  * space between date and time; second 60 is the following second. Digits beyond the ninth of a

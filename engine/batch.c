@@ -135,12 +135,19 @@ static enum err load_due(void *self, struct partition *partition, int64_t until_
     return loading_due(self, (struct lane *)partition, until_ms, info);
 }
 
+static enum err load_customer(void *self, struct partition *partition, struct slice key,
+                              struct errinfo *info)
+{
+    return loading_one(self, (struct lane *)partition, key, info);
+}
+
 void batch_init_host(struct worker *worker)
 {
     worker->host = (struct partition_host){
         .self = worker,
         .signal = take_signal,
         .load_due = load_due,
+        .load_customer = load_customer,
         .between_seconds = between_seconds,
         .parted = parted,
     };

@@ -142,15 +142,23 @@ bool flush_has_many_changes(const struct worker *worker)
     return flush_dirty(worker) >= worker->seams.changes_max;
 }
 
+/* By the watermark, or by those who have been read because a timer might be due: for such a bound they would be read again. */
+static bool is_passed(const struct partition *partition, int64_t stored_deadline_ms)
+{
+    return stored_deadline_ms <= partition->watermark_ms ||
+           (partition->cold_until_ms != INT64_MAX &&
+            stored_deadline_ms <= partition->cold_until_ms);
+}
+
 /*
  * The stored deadline is a lower bound: written only where the new one is earlier, or the old one
  * is passed.
  */
 static bool deadline_changed(const struct partition *partition, const struct customer *customer)
 {
-    return customer->deadline_ms != customer->stored_deadline_ms &&
-           (customer->deadline_ms < customer->stored_deadline_ms ||
-            customer->stored_deadline_ms <= partition->watermark_ms);
+    return customer->deadline_ms < customer->stored_deadline_ms ||
+           (customer->deadline_ms > customer->stored_deadline_ms &&
+            is_passed(partition, customer->stored_deadline_ms));
 }
 
 static void take_record(struct worker *worker, struct partition *partition,

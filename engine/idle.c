@@ -7,7 +7,6 @@
 #include "engine/worker_inner.h"
 
 #define LOOK_EVERY_MS 250
-#define SECOND_MS     1000
 
 static bool is_quiet(const struct worker *worker, const struct lane *lane)
 {
@@ -65,7 +64,7 @@ static void look(struct worker *worker, struct lane *lane)
     int64_t skew_ms = partition->skew_ms > 0 ? partition->skew_ms : 0;
     int64_t target_ms =
         clock_wall_ms(&worker->seams.clock) - partition->setting->lateness_ms - skew_ms;
-    int64_t limit_ms = floor_div(target_ms, SECOND_MS) * SECOND_MS;
+    int64_t limit_ms = floor_second(target_ms);
     bool due = false;
 
     if (partition->watermark_ms == PARTITION_NO_TIME || limit_ms <= partition->watermark_ms)

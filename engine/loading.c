@@ -8,17 +8,11 @@
 #include "core/log.h"
 #include "engine/worker_inner.h"
 
-#define DUE_PAGE  4096 /* customers with a timer due, of one read */
-#define SECOND_MS 1000
-
-static int64_t floor_second(int64_t ms)
-{
-    return floor_div(ms, SECOND_MS) * SECOND_MS;
-}
+#define DUE_PAGE 4096 /* customers with a timer due, of one read */
 
 /*
- * The bound that Redis has is about to be passed: the next checkpoint writes the true one, if the watermark is there by then. So
- * long the customer stays; one that left would be read again for the old bound.
+ * The bound that Redis has lies in what has been read for timers now: the next checkpoint writes the true one. So long the
+ * customer stays; one that left would be read again for the old bound.
  */
 static void note_passed_bound(struct partition *partition, struct customer *customer)
 {
@@ -133,6 +127,18 @@ enum err loading_due(struct worker *worker, struct lane *lane, int64_t until_ms,
     CHECK(floor_second(partition->cold_until_ms + 1) >
           request.timers_after_ms); /* else a sweep would not end */
     return ERR_NONE;
+}
+
+enum err loading_one(struct worker *worker, struct lane *lane, struct slice key,
+                     struct errinfo *info)
+{
+    struct store_request request = request_of(lane, INT64_MIN);
+
+    request.customers = &key;
+    request.customer_count = 1;
+    arena_reset(&worker->page);
+    enum err rc = store_load(worker->seams.load_store, &request, 1, &worker->page, info);
+    return rc == ERR_NONE ? add_customers(worker, lane, &request, info) : rc;
 }
 
 static bool same_customer(const struct loading_customer *a, const struct loading_customer *b)

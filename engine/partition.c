@@ -158,13 +158,29 @@ static struct customer *record_for(struct partition *partition, struct rules_con
     return customer;
 }
 
+/* Of the event; NULL in `*customer`: there is no record. Not for long: a sweep may take it from memory. */
+static enum err find(struct partition *partition, const struct event *event, uint64_t hash,
+                     struct customer **customer, struct errinfo *info)
+{
+    const struct partition_host *host = partition->setting->host;
+
+    *customer = table_find(partition->table, event->customer, hash);
+    if (*customer || !partition->has_evicted || !host->load_customer)
+        return ERR_NONE;
+    enum err rc = host->load_customer(host->self, partition, event->customer, info);
+    *customer = table_find(partition->table, event->customer, hash);
+    return rc;
+}
+
 enum err partition_apply(struct partition *partition, struct event *event, uint64_t hash,
                          const struct source_message *message, uint32_t *rank, struct errinfo *info)
 {
     const struct partition_setting *setting = partition->setting;
-    struct customer *customer = table_find(partition->table, event->customer, hash);
-    enum err rc;
+    struct customer *customer;
+    enum err rc = find(partition, event, hash, &customer, info);
 
+    if (rc != ERR_NONE)
+        return rc;
     bound_future(partition, event, message);
     if (is_there(customer) && event->has_id && customer_id_known(customer, event->id_hash)) {
         partition->counters.duplicates++;
@@ -174,19 +190,15 @@ enum err partition_apply(struct partition *partition, struct event *event, uint6
     if (partition->watermark_ms == PARTITION_NO_TIME || watermark_ms > partition->watermark_ms) {
         if (partition_is_new_second(partition, watermark_ms)) {
             rc = partition_sweep(partition, watermark_ms, info);
+            if (rc == ERR_NONE) /* timers have fired, and an epoch may have ended */
+                rc = find(partition, event, hash, &customer, info);
             if (rc != ERR_NONE)
                 return rc;
-            /* Timers have fired, and an epoch may have ended. */
-            customer = table_find(partition->table, event->customer, hash);
         }
         partition->watermark_ms = watermark_ms;
         partition->skew_ms =
             message->time_ms == EVENT_NO_TIME ? 0 : message->time_ms - event->time_ms;
     }
-    if (!customer && partition->has_evicted)
-        return err_set(
-            info, ERR_RETRY,
-            "a long sweep has taken the memory of the batch: its customers are fetched anew");
     struct rules_context context = partition_context(partition);
     customer = record_for(partition, &context, customer, event);
     if (customer) {

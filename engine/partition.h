@@ -43,6 +43,12 @@ struct partition_host {
      */
     enum err (*load_due)(void *self, struct partition *partition, int64_t until_ms,
                          struct errinfo *info);
+    /*
+     * Brings a customer into memory who has left it since those of the batch were fetched (partition->has_evicted), if there is
+     * a record. NULL: nobody leaves.
+     */
+    enum err (*load_customer)(void *self, struct partition *partition, struct slice key,
+                              struct errinfo *info);
     /* Between two whole seconds of a sweep: here an epoch may end. NULL: never. */
     enum err (*between_seconds)(void *self, struct partition *partition, struct errinfo *info);
     /*

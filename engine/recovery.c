@@ -617,13 +617,16 @@ static enum err replay_record(struct worker *worker, struct lane *lane,
 }
 
 /* As an epoch's end did between these records: what is dirty can't leave memory. */
-static void end_full_epoch(struct worker *worker)
+static enum err end_full_epoch(struct worker *worker, struct errinfo *info)
 {
     if (!flush_has_many_changes(worker))
-        return;
+        return ERR_NONE;
     if (!flush_has_room(worker))
         flush_collect(worker, WORKER_ROOM_WAIT_MS);
-    flush_epoch(worker, true);
+    if (worker->in_doubt)
+        return err_set(info, ERR_FENCED, "a doubt stands");
+    return flush_epoch(worker, true) ? ERR_NONE
+                                     : err_set(info, ERR_RETRY, "the publisher does not keep up");
 }
 
 static enum err replay_journal(struct worker *worker, struct lane *lane, int64_t offset,
@@ -636,7 +639,7 @@ static enum err replay_journal(struct worker *worker, struct lane *lane, int64_t
         rc = replay_record(worker, lane, record, info);
         lane->journal_next += lane->journal_applied == record->number;
         if (rc == ERR_NONE)
-            end_full_epoch(worker);
+            rc = end_full_epoch(worker, info);
     }
     return rc;
 }

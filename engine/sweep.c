@@ -9,11 +9,6 @@
 
 #define SECOND_MS 1000
 
-static int64_t floor_second(int64_t ms)
-{
-    return floor_div(ms, SECOND_MS) * SECOND_MS;
-}
-
 /*
  * ---- who fired how often in this sweep: few, so it is looked up only for those that will come
  * again ----

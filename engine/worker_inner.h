@@ -173,6 +173,9 @@ enum err loading_fetch(struct worker *worker, const struct loading_customer *cus
                        size_t count, const int64_t *until_ms, struct errinfo *info);
 enum err loading_due(struct worker *worker, struct lane *lane, int64_t until_ms,
                      struct errinfo *info);
+/* Brings one customer into memory, if there is a record. */
+enum err loading_one(struct worker *worker, struct lane *lane, struct slice key,
+                     struct errinfo *info);
 /* Memory is bounded: the coldest clean records go. */
 void loading_evict(struct worker *worker, size_t wanted);
 bool loading_is_over(const struct worker *worker);

@@ -55,6 +55,7 @@ struct shelf { /* one partition */
 struct store_bank {
     pthread_mutex_t lock;
     struct shelf *shelves; /* under lock, with all that hangs on them */
+    uint64_t records_read; /* under lock */
 };
 
 struct store_memory {
@@ -414,6 +415,7 @@ static enum err load_one(struct store_bank *bank, struct store_request *request,
     for (size_t i = 0; i < request->customer_count; i++)
         request->records[i] = arena_copy(arena, find_record(shelf, request->customers[i]));
     load_timers(shelf, request, arena);
+    bank->records_read += request->customer_count + request->timer_count;
     return ERR_NONE;
 }
 
@@ -537,6 +539,14 @@ void store_bank_wipe(struct store_bank *bank)
     }
     bank->shelves = NULL;
     CHECK(pthread_mutex_unlock(&bank->lock) == 0);
+}
+
+uint64_t store_bank_records_read(struct store_bank *bank)
+{
+    CHECK(pthread_mutex_lock(&bank->lock) == 0);
+    uint64_t count = bank->records_read;
+    CHECK(pthread_mutex_unlock(&bank->lock) == 0);
+    return count;
 }
 
 void store_bank_free(struct store_bank *bank)

@@ -890,6 +890,35 @@ static void test_a_long_sweep_over_customers_in_redis_goes_through(void **state)
     world_fini(&world);
 }
 
+/*
+ * Redis has an early bound of customers who were heard from again. The wall clock passes it, while nothing is due: once they have
+ * been looked at Redis has the true one, and they aren't read again at every look.
+ */
+static void test_a_quiet_partition_over_its_memory_is_read_once(void **state)
+{
+    struct world world;
+    const uint64_t count = 2000;
+    (void)state;
+    world_init_with(&world, idle, 10, 500);
+    struct worker *worker = new_worker(&world);
+    for (int i = 0; i < 2; i++) {
+        add_watchers(&world, (int)count, SHOP_START_MS + i * 600000, 10);
+        run_to_end(&world, worker);
+        run_for(&world, worker, 40); /* a checkpoint, and memory is let go */
+    }
+    uint64_t before = store_bank_records_read(world.bank);
+    world.now_ms = SHOP_START_MS + 2000000;
+    run_for(&world, worker, 500); /* twenty looks */
+    uint64_t read = store_bank_records_read(world.bank) - before;
+    assert_in_range(read, count / 2, 3 * count);
+    assert_int_equal(source_log_end(world.log, all_signals), 0);
+    add_page(&world, 0, "last", SHOP_START_MS + FAR_AHEAD_MS);
+    run_to_end(&world, worker);
+    finish(&world, worker);
+    check(&world, 10);
+    world_fini(&world);
+}
+
 /* Silences and events in turn, disturbed at any time. */
 static void test_thousands_of_timers_survive_disturbances(void **state)
 {
@@ -1130,6 +1159,7 @@ int main(void)
         cmocka_unit_test(test_what_a_sweep_has_left_over_comes_once),
         cmocka_unit_test(test_a_replay_of_a_long_silence_makes_its_checkpoints),
         cmocka_unit_test(test_a_long_sweep_over_customers_in_redis_goes_through),
+        cmocka_unit_test(test_a_quiet_partition_over_its_memory_is_read_once),
         cmocka_unit_test(test_thousands_of_timers_survive_disturbances),
     };
     log_set_level(getenv("STAGECOACH_SIM_LOG") ? LOG_DEBUG : LOG_OFF);

@@ -1,6 +1,6 @@
 /*
- * Sweeps that are broken off: what may be taken up again where the watermark stands, and what may not. The machine is a chain of
- * timers, one a minute.
+ * Sweeps that are broken off: what may be taken up again where the watermark stands, and what may not; and sweeps that take a
+ * customer from memory whose event is next. The machine is a chain of timers, one a minute.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -37,6 +37,10 @@ struct world {
     size_t load_count;
     int64_t cut_at; /* the minute at which an epoch ends, 0: none */
     size_t fired, parted, between;
+
+    bool leaves;           /* the customer leaves memory with the next load of those due */
+    struct customer *away; /* has left */
+    bool redis_is_away;
 };
 
 static enum err count_signal(void *self, struct partition *partition, const struct signal *signal,
@@ -46,6 +50,18 @@ static enum err count_signal(void *self, struct partition *partition, const stru
     (void)partition, (void)signal, (void)cause;
     world->fired++;
     return ERR_NONE;
+}
+
+static void leave_memory(struct world *world)
+{
+    struct partition *partition = &world->partition;
+    struct slice key = SLICE("ringer");
+    world->leaves = false;
+    world->away = table_find(partition->table, key, hash_bytes(key));
+    assert_non_null(world->away);
+    timers_remove(&partition->timers, world->away);
+    table_remove(partition->table, world->away);
+    partition->has_evicted = true;
 }
 
 static enum err load_due(void *self, struct partition *partition, int64_t until_ms,
@@ -58,6 +74,21 @@ static enum err load_due(void *self, struct partition *partition, int64_t until_
         return err_set(info, ERR_RETRY, "Redis is away");
     int64_t reached_ms = BEGIN_MS + minutes * MINUTE_MS;
     partition->cold_until_ms = reached_ms < until_ms ? reached_ms : until_ms;
+    if (world->leaves)
+        leave_memory(world);
+    return ERR_NONE;
+}
+
+static enum err load_customer(void *self, struct partition *partition, struct slice key,
+                              struct errinfo *info)
+{
+    struct world *world = self;
+    assert_true(slice_is(key, "ringer"));
+    if (world->redis_is_away)
+        return err_set(info, ERR_RETRY, "Redis is away");
+    assert_non_null(world->away);
+    partition_add_loaded(partition, world->away, world->away->deadline_ms);
+    world->away = NULL;
     return ERR_NONE;
 }
 
@@ -94,26 +125,26 @@ static void load_rules(struct world *world)
     world->decoder = decoder_new(world->schema, rules_wants(world->rules));
 }
 
-static void apply_page(struct world *world)
+static enum err apply_page(struct world *world, int64_t time_ms, const char *id)
 {
     char text[128];
-    char *end = pack_map(text, 3);
+    char *end = pack_map(text, 4);
+    end = pack_text(end, SLICE("messageId"));
+    end = pack_text(end, slice_of(id));
     end = pack_text(end, SLICE("userId"));
     end = pack_text(end, SLICE("ringer"));
     end = pack_text(end, SLICE("event"));
     end = pack_text(end, SLICE("Page Viewed"));
     end = pack_text(end, SLICE("timestamp"));
-    end = pack_uint(end, (uint64_t)BEGIN_MS);
-    struct source_message message = {.time_ms = BEGIN_MS, .value = {text, (size_t)(end - text)}};
+    end = pack_uint(end, (uint64_t)time_ms);
+    struct source_message message = {.time_ms = time_ms, .value = {text, (size_t)(end - text)}};
     struct decoded decoded;
     struct errinfo info;
     uint32_t rank = 0;
     decode_message(world->decoder, message.value, message.time_ms, &world->message, &decoded);
     assert_int_equal(decoded.count, 1);
-    assert_int_equal(partition_apply(&world->partition, &decoded.events[0],
-                                     hash_bytes(decoded.events[0].customer), &message, &rank,
-                                     &info),
-                     ERR_NONE);
+    return partition_apply(&world->partition, &decoded.events[0],
+                           hash_bytes(decoded.events[0].customer), &message, &rank, &info);
 }
 
 static void open_world(struct world *world)
@@ -123,6 +154,7 @@ static void open_world(struct world *world)
     world->host = (struct partition_host){.self = world,
                                           .signal = count_signal,
                                           .load_due = load_due,
+                                          .load_customer = load_customer,
                                           .between_seconds = between_seconds,
                                           .parted = parted};
     world->setting = (struct partition_setting){.host = &world->host,
@@ -139,7 +171,7 @@ static void open_world(struct world *world)
     arena_init(&world->scratch);
     signal_list_init(&world->signals);
     partition_init(&world->partition, (struct topic_partition){"events", 0}, &world->setting);
-    apply_page(world);
+    assert_int_equal(apply_page(world, BEGIN_MS, "first"), ERR_NONE);
     world->partition.customers++;
     world->partition.cold_until_ms = BEGIN_MS;
 }
@@ -242,6 +274,39 @@ static void test_a_failure_among_what_a_part_has_left_over_is_a_doubt(void **sta
     close_world(&world);
 }
 
+/* Else the event would begin the customer anew; and to begin the message anew would come to the same again. */
+static void test_who_leaves_memory_in_the_events_own_sweep_is_fetched(void **state)
+{
+    struct world world;
+    (void)state;
+    open_world(&world);
+    world.leaves = true;
+    world.loads[0] = 1;
+    assert_int_equal(apply_page(&world, BEGIN_MS + MINUTE_MS / 2, "second"), ERR_NONE);
+    assert_int_equal(world.load_count, 1);
+    assert_null(world.away);
+    assert_int_equal(world.partition.customers, 2);
+    assert_int_equal(table_count(world.partition.table), 1);
+    assert_int_equal(sweep(&world, 2, (int64_t[4]){2}), ERR_NONE);
+    assert_int_equal(world.fired, 1); /* a minute after the first page */
+    close_world(&world);
+}
+
+static void test_who_left_memory_before_is_known_by_its_ids(void **state)
+{
+    struct world world;
+    (void)state;
+    open_world(&world);
+    leave_memory(&world);
+    world.redis_is_away = true;
+    assert_int_equal(apply_page(&world, BEGIN_MS, "first"), ERR_RETRY);
+    world.redis_is_away = false;
+    assert_int_equal(apply_page(&world, BEGIN_MS, "first"), ERR_NONE);
+    assert_int_equal(world.partition.counters.duplicates, 1);
+    assert_int_equal(world.partition.counters.events, 1);
+    close_world(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -250,6 +315,8 @@ int main(void)
         cmocka_unit_test(test_no_epoch_ends_among_what_was_left_over),
         cmocka_unit_test(test_a_failure_among_what_was_left_over_is_a_doubt),
         cmocka_unit_test(test_a_failure_among_what_a_part_has_left_over_is_a_doubt),
+        cmocka_unit_test(test_who_leaves_memory_in_the_events_own_sweep_is_fetched),
+        cmocka_unit_test(test_who_left_memory_before_is_known_by_its_ids),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
