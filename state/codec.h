@@ -67,14 +67,10 @@ enum codec_flag {
  * one that is gone is dropped; new ones are not spent, but for an `at` whose time is past: that is
  * not armed, as on entering the state.
  *
- * ERR_REJECT: not a record, or of a layout that the codec does not know (codec_record_layout()
- * tells which).
+ * ERR_REJECT: not a record, or of a layout that the codec does not know.
  */
 enum err codec_decode(const struct codec *codec, struct slice key, struct slice record,
                       struct customer **customer, uint32_t *flags, struct errinfo *info);
-
-/* The layout that a record was written under. False where it is none. */
-bool codec_record_layout(struct slice record, uint64_t *id);
 
 /* ---- layouts */
 

@@ -620,13 +620,6 @@ static bool read_body(struct reading *reading, const struct plan *plan)
     return reading->mp.pos == reading->mp.end;
 }
 
-bool codec_record_layout(struct slice record, uint64_t *id)
-{
-    struct mp mp = mp_of(record);
-    uint32_t count;
-    return read_array(&mp, &count) && read_uint64(&mp, id);
-}
-
 enum err codec_decode(const struct codec *codec, struct slice key, struct slice record,
                       struct customer **customer, uint32_t *flags, struct errinfo *info)
 {

@@ -340,23 +340,10 @@ bool customer_id_known(const struct customer *customer, uint64_t id_hash)
     return false;
 }
 
-uint32_t customer_id_count(const struct customer *customer)
-{
-    return customer->history ? customer->history->id_count : 0;
-}
-
-uint64_t customer_id_at(const struct customer *customer, uint32_t index)
-{
-    const struct customer_history *history = customer->history;
-    CHECK(history && index < history->id_count);
-    uint32_t oldest = history->id_count == CUSTOMER_IDS_MAX ? history->id_next : 0;
-    return id_at(history, (oldest + index) % CUSTOMER_IDS_MAX);
-}
-
 uint32_t customer_ids(const struct customer *customer, uint64_t ids[CUSTOMER_IDS_MAX])
 {
     const struct customer_history *history = customer->history;
-    uint32_t count = customer_id_count(customer);
+    uint32_t count = history ? history->id_count : 0;
     uint32_t oldest = count == CUSTOMER_IDS_MAX ? history->id_next : 0;
     for (uint32_t place = oldest; place < count; place++)
         *ids++ = id_at(history, place);

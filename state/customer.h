@@ -270,10 +270,6 @@ uint32_t customer_fired_rank(const struct layout *layout, struct customer *custo
 bool customer_fired_alive(const struct layout *layout, const struct customer *customer,
                           const struct customer_fired *fired);
 
-/* The ids one by one, from the oldest on. */
-uint32_t customer_id_count(const struct customer *customer);
-uint64_t customer_id_at(const struct customer *customer, uint32_t index);
-
 /*
  * For the codec: all ids from the oldest on; returns how many. And the way back, into a record
  * without any.

@@ -1,7 +1,6 @@
 #include "state/table.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "core/hash.h"
 #include "state/heap.h"
@@ -54,14 +53,6 @@ void table_free(struct table *table)
     free_customers(table);
     free(table->slots);
     free(table);
-}
-
-void table_clear(struct table *table)
-{
-    free_customers(table);
-    memset(table->slots, 0, slot_count(table) * sizeof(struct slot));
-    table->count = 0;
-    table->hand = 0;
 }
 
 size_t table_count(const struct table *table)

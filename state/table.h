@@ -54,9 +54,6 @@ void table_add(struct table *table, struct customer *customer);
 /* Out of the table; the caller's again (customer_free()). It must be here. */
 void table_remove(struct table *table, struct customer *customer);
 
-/* Frees all, keeps its memory. */
-void table_clear(struct table *table);
-
 /*
  * All of them, in no order: start with *position = 0, until NULL. The table must not change
  * meanwhile.

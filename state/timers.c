@@ -8,8 +8,7 @@
 
 #define CHILDREN   4
 #define NONE       UINT32_MAX
-#define LEVEL_HEAP TIMERS_LEVELS       /* an entry's level: it is in the heap */
-#define LEVEL_FREE (TIMERS_LEVELS + 1) /* nobody has it */
+#define LEVEL_HEAP TIMERS_LEVELS /* an entry's level: it is in the heap */
 #define SLOT_MASK  (TIMERS_SLOTS - 1u)
 
 /* Seconds are counted from far before the year 1. The levels reach to the year 34,000; what lies outside goes to their ends. */
@@ -33,26 +32,6 @@ void timers_fini(struct timers *timers)
     free(timers->levels);
     free(timers->heap);
     timers_init(timers, timers->layout);
-}
-
-static void empty_levels(struct timers *timers)
-{
-    for (unsigned i = 0; i < TIMERS_LEVELS; i++) {
-        memset(timers->levels[i].used, 0, sizeof timers->levels[i].used);
-        memset(timers->levels[i].first, 0xFF, sizeof timers->levels[i].first);
-    }
-}
-
-void timers_clear(struct timers *timers)
-{
-    for (uint32_t i = 0; i < timers->entry_count; i++)
-        if (timers->entries[i].level != LEVEL_FREE)
-            timers->entries[i].customer->timer_index = CUSTOMER_NO_TIMER;
-    if (timers->levels)
-        empty_levels(timers);
-    timers->entry_count = timers->heap_count = 0;
-    timers->count = 0;
-    timers->free = NONE;
 }
 
 /* ---- the heap, of what is due first ---- */
@@ -303,7 +282,8 @@ static void begin(struct timers *timers, const struct customer *customer)
 {
     if (!timers->levels) {
         timers->levels = heap_new(TIMERS_LEVELS * sizeof *timers->levels);
-        empty_levels(timers);
+        for (unsigned i = 0; i < TIMERS_LEVELS; i++)
+            memset(timers->levels[i].first, 0xFF, sizeof timers->levels[i].first);
     }
     timers->second = second_of(customer->clock_ms);
 }
@@ -327,7 +307,6 @@ void timers_remove(struct timers *timers, struct customer *customer)
         return;
     CHECK(number < timers->entry_count && timers->entries[number].customer == customer);
     unlink_entry(timers, number);
-    timers->entries[number].level = LEVEL_FREE;
     timers->entries[number].next = timers->free;
     timers->free = number;
     timers->count--;

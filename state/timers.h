@@ -60,9 +60,6 @@ void timers_init(struct timers *timers, const struct layout *layout);
 /* Customers that are still in it keep their timer_index: they are as good as freed. */
 void timers_fini(struct timers *timers);
 
-/* Takes all out, keeps the memory. */
-void timers_clear(struct timers *timers);
-
 /*
  * The customer's bound is at most `deadline_ms`: put in, or moved to earlier. Later, or
  * CUSTOMER_NEVER, changes nothing. After each step.

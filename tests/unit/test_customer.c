@@ -226,11 +226,9 @@ static void test_the_last_16_ids_are_known(void **state)
         customer_add_id(customer, id);
         uint32_t count = id < 16 ? (uint32_t)id : 16;
         assert_int_equal(customer_ids(customer, ids), count);
-        assert_int_equal(customer_id_count(customer), count);
         assert_false(customer_id_known(customer, id + 1));
         for (uint32_t i = 0; i < count; i++) {
             assert_int_equal(ids[i], id - count + 1 + i);
-            assert_int_equal(customer_id_at(customer, i), ids[i]);
             assert_true(customer_id_known(customer, ids[i]));
             assert_true(customer_id_known(customer, id - i)); /* and stays where it is */
         }

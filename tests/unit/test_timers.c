@@ -49,6 +49,14 @@ static void step(struct customer *customer, int64_t deadline_ms)
     timers_lower(&timers, customer, deadline_ms);
 }
 
+static void take_all_out(void)
+{
+    for (int k = 0; k < CUSTOMERS; k++)
+        timers_remove(&timers, customers[k]);
+    assert_null(first_entry());
+    assert_int_equal(timers.count, 0);
+}
+
 static void test_they_pop_in_order(void **state)
 {
     (void)state;
@@ -158,9 +166,7 @@ static void test_any_sequence_of_changes_equals_the_model(void **state)
         if (count)
             assert_int_equal(first_entry()->deadline_ms, earliest);
     }
-    timers_clear(&timers);
-    for (int k = 0; k < CUSTOMERS; k++)
-        assert_int_equal(customers[k]->timer_index, CUSTOMER_NO_TIMER);
+    take_all_out();
 }
 
 /* Deadlines of every size, also behind the present and before 1970, while time goes on in steps of every size. */
@@ -213,8 +219,7 @@ static void test_whatever_the_distance_they_come_in_order_and_in_time(void **sta
                 timers_set(&timers, customers[i], bound[i]);
             }
         }
-        timers_clear(&timers);
-        assert_null(first_entry());
+        take_all_out();
     }
 }
 
