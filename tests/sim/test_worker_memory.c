@@ -37,11 +37,14 @@ static const char three_machines[] = STAGECOACH_SOURCE_DIR
     "/config/machines/cart.yaml, " STAGECOACH_SOURCE_DIR
     "/config/machines/browse.yaml, " STAGECOACH_SOURCE_DIR "/config/machines/lifecycle.yaml";
 
+static const char segment[] = STAGECOACH_SOURCE_DIR "/config/schemas/segment.yaml";
+static const char several[] = STAGECOACH_SOURCE_DIR "/tests/sim/several.yaml";
+
 static const char config_text[] =
     "kafka: { topics: [shop.events], group: sim }\n"
     "machines: [ %s ]\n"
     "signals: { topics: { '*': shop.signals }, dead_letters: shop.dead-letters }\n"
-    "events: { schema: " STAGECOACH_SOURCE_DIR "/config/schemas/segment.yaml }\n"
+    "events: { schema: %s }\n"
     "commit_interval: 50ms\n"
     "checkpoint_interval: 200ms\n"
     "watermark: { lateness: 5s, idle: 30s }\n"
@@ -160,12 +163,13 @@ static struct worker *new_worker(struct world *world)
     return worker;
 }
 
-static void load_project(struct world *world, const char *machines, int customers)
+static void load_project(struct world *world, const char *machines, const char *schema,
+                         int customers)
 {
     char text[2048];
     struct diag diag;
     diag_init(&diag);
-    snprintf(text, sizeof text, config_text, machines, customers);
+    snprintf(text, sizeof text, config_text, machines, schema, customers);
     world->config = config_parse("sim.yaml", slice_of(text), &diag);
     diag_print(&diag, stderr);
     assert_non_null(world->config);
@@ -216,10 +220,11 @@ static struct ruleset *changed_rules(const struct ruleset *from)
     return other;
 }
 
-static void world_init_with(struct world *world, const char *machines, uint64_t seed, int customers)
+static void world_init_of(struct world *world, const char *machines, const char *schema,
+                          uint64_t seed, int customers)
 {
     *world = (struct world){.random = seed, .now_ms = SHOP_START_MS, .batch_max = 400};
-    load_project(world, machines, customers);
+    load_project(world, machines, schema, customers);
     world->ruleset = ruleset_new(world->config, world->rules, world->schema);
     world->setting = (struct worker_setting){world->config, world->ruleset};
     world->wanted = world->ruleset;
@@ -229,6 +234,11 @@ static void world_init_with(struct world *world, const char *machines, uint64_t 
     source_log_create(world->log, "sim.journal.shop.events", PARTITIONS);
     source_log_create(world->log, "shop.signals", 1);
     source_log_create(world->log, "shop.dead-letters", 1);
+}
+
+static void world_init_with(struct world *world, const char *machines, uint64_t seed, int customers)
+{
+    world_init_of(world, machines, segment, seed, customers);
 }
 
 static void world_init(struct world *world, uint64_t seed, int customers)
@@ -483,11 +493,16 @@ static void step(struct world *world, struct worker *worker)
     assert_int_equal(rc, ERR_NONE);
 }
 
-static void run_to_end(struct world *world, struct worker *worker)
+static void run_to_end_within(struct world *world, struct worker *worker, int turns)
 {
-    for (int i = 0; i < 200000 && !is_through(world); i++)
+    for (int i = 0; i < turns && !is_through(world); i++)
         step(world, worker);
     assert_true(is_through(world));
+}
+
+static void run_to_end(struct world *world, struct worker *worker)
+{
+    run_to_end_within(world, worker, 200000);
 }
 
 static void finish(struct world *world, struct worker *worker)
@@ -890,6 +905,56 @@ static void test_a_long_sweep_over_customers_in_redis_goes_through(void **state)
     world_fini(&world);
 }
 
+/* One message of so many watchers: `first`, and a while later those who follow. */
+static void add_watchers_at_once(struct world *world, int first, int count, int64_t time_ms,
+                                 int64_t later_ms)
+{
+    char message[8192], key[32];
+    char *end = pack_map(message, 1);
+    end = pack_text(end, SLICE("events"));
+    end = pack_array(end, (uint32_t)count);
+    for (int i = 0; i < count; i++) {
+        snprintf(key, sizeof key, "watcher-%d", first + i);
+        end = pack_map(end, 3);
+        end = pack_text(end, SLICE("user"));
+        end = pack_text(end, slice_of(key));
+        end = pack_text(end, SLICE("name"));
+        end = pack_text(end, SLICE("page_viewed"));
+        end = pack_text(end, SLICE("ts"));
+        end = pack_uint(end, (uint64_t)(i == 0 ? time_ms : time_ms + later_ms));
+    }
+    source_log_append(world->log, all_partitions[0], time_ms + later_ms, SLICE("shop"),
+                      (struct slice){message, (size_t)(end - message)});
+}
+
+/*
+ * In the midst of a message a long silence ends, and the sweep takes the customers of its later events from memory. Half a message
+ * can't be repeated, and to begin it anew would come to the same again.
+ */
+static void test_a_long_sweep_within_a_message_goes_through(void **state)
+{
+    struct world world;
+    const int together = DECODE_EVENTS_MAX;
+    (void)state;
+    world_init_of(&world, idle, several, 11, 6000);
+    world.changes_max = 1000;
+    struct worker *worker = new_worker(&world);
+    for (int i = 0; i < WATCHERS; i += together)
+        add_watchers_at_once(&world, i, together, SHOP_START_MS + i * 60, 0);
+    run_to_end(&world, worker);
+    finish(&world, worker);
+    worker = new_worker(&world);
+    run_for(&world, worker, 5);
+    /* Nine of ten others are due, and none of these. */
+    add_watchers_at_once(&world, WATCHERS - together, together, SHOP_START_MS + WATCHERS * 60,
+                         1800000 - WATCHERS * 6);
+    run_to_end_within(&world, worker, 500);
+    assert_int_equal(atomic_load(&worker_counters(worker)->doubts), 0);
+    finish(&world, worker);
+    check(&world, 11);
+    world_fini(&world);
+}
+
 /*
  * Redis has an early bound of customers who were heard from again. The wall clock passes it, while nothing is due: once they have
  * been looked at Redis has the true one, and they aren't read again at every look.
@@ -1159,6 +1224,7 @@ int main(void)
         cmocka_unit_test(test_what_a_sweep_has_left_over_comes_once),
         cmocka_unit_test(test_a_replay_of_a_long_silence_makes_its_checkpoints),
         cmocka_unit_test(test_a_long_sweep_over_customers_in_redis_goes_through),
+        cmocka_unit_test(test_a_long_sweep_within_a_message_goes_through),
         cmocka_unit_test(test_a_quiet_partition_over_its_memory_is_read_once),
         cmocka_unit_test(test_thousands_of_timers_survive_disturbances),
     };
