@@ -324,9 +324,12 @@ static void prefetch_group(const struct item *items, size_t count, struct ahead 
         }
     for (struct ahead *each = ahead; each < end; each++)
         each->customer = table_prefetch_customer(each->partition->table, each->hash);
-    for (struct ahead *each = ahead; each < end; each++)
-        if (each->customer)
-            customer_prefetch_owned(rules_layout(each->partition->setting->rules), each->customer);
+    for (struct ahead *each = ahead; each < end; each++) {
+        if (!each->customer)
+            continue;
+        timers_prefetch(&each->partition->timers, each->customer);
+        customer_prefetch_owned(rules_layout(each->partition->setting->rules), each->customer);
+    }
 }
 
 static void apply_all(struct worker *worker, struct item *items, size_t count, size_t event_count)
