@@ -222,7 +222,10 @@ static int read_engine(const struct settings *settings)
             totals.events, totals.signals, totals.customers, totals.epochs, totals.checkpoints,
             totals.doubts);
     fflush(stdout);
-    return engine_finish(engine, &info) == ERR_NONE ? 0 : 1;
+    if (engine_stop(engine, &info) != ERR_NONE)
+        return 1;
+    engine_free(engine);
+    return 0;
 }
 
 /* ---- servers ---- */

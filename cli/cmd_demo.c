@@ -195,7 +195,9 @@ static int run(struct demo *demo)
     engine_totals(demo->engine, &totals);
     bool all = totals.events + totals.duplicates >= demo->feed.wanted &&
                demo->signals.total >= totals.signals;
-    enum err rc = engine_finish(demo->engine, &info);
+    enum err rc = engine_stop(demo->engine, &info);
+    if (rc != ERR_RETRY)
+        engine_free(demo->engine);
     summarise(demo, &totals, seconds);
     if (demo->feed.info.text[0])
         info = demo->feed.info;

@@ -25,10 +25,10 @@ static const char help[] =
     "\n"
     "Exit codes: 0 stopped cleanly, 1 failed while running, 2 wrong usage or configuration.\n";
 
-static void watch(struct engine *engine, const struct project *project, struct reload *reload)
+static void watch(struct engine *engine, const struct project *project, struct reload *reload,
+                  struct progress *progress)
 {
     struct clock clock = clock_system();
-    struct progress progress = {.since_ms = clock_monotonic_ms(&clock)};
     struct timespec tick = {0, 20 * 1000000};
 
     while (!cli_interrupted() && !engine_has_failed(engine)) {
@@ -37,28 +37,30 @@ static void watch(struct engine *engine, const struct project *project, struct r
             reload_now(reload, engine);
         else if (project->config->watch)
             reload_if_changed(reload, engine);
-        if (clock_monotonic_ms(&clock) - progress.since_ms >= PROGRESS_EVERY_MS)
-            progress_log(&progress, engine, clock_monotonic_ms(&clock));
+        if (clock_monotonic_ms(&clock) - progress->since_ms >= PROGRESS_EVERY_MS)
+            progress_log(progress, engine, clock_monotonic_ms(&clock));
     }
-    progress_log(&progress, engine, clock_monotonic_ms(&clock));
 }
 
 /*
  * A worker that hangs in a call to a broker that is away can't be waited for: Kafka and Redis hold
  * all that counts.
  */
-static int finish(struct engine *engine)
+static int finish(struct engine *engine, struct progress *progress)
 {
+    struct clock clock = clock_system();
     struct errinfo info = {""};
-    enum err rc = engine_finish(engine, &info);
-    if (rc == ERR_NONE) {
+    enum err rc = engine_stop(engine, &info);
+
+    progress_log(progress, engine, clock_monotonic_ms(&clock));
+    if (rc == ERR_NONE)
         log_info("stopped", "clean=yes");
-        return 0;
-    }
-    log_error("stopped", "clean=no reason=\"%s\"", info.text);
+    else
+        log_error("stopped", "clean=no reason=\"%s\"", info.text);
     if (rc == ERR_RETRY)
         cli_exit_now(1);
-    return rc == ERR_CONFIG ? 2 : 1;
+    engine_free(engine);
+    return rc == ERR_NONE ? 0 : rc == ERR_CONFIG ? 2 : 1;
 }
 
 static int run(const struct project *project)
@@ -77,8 +79,10 @@ static int run(const struct project *project)
     log_info("started", "group=%s brokers=%s workers=%lld", project->config->group,
              project->config->brokers, (long long)project->config->workers);
     struct reload *reload = reload_new(project);
-    watch(engine, project, reload);
-    int rc = finish(engine);
+    struct clock clock = clock_system();
+    struct progress progress = {.since_ms = clock_monotonic_ms(&clock)};
+    watch(engine, project, reload, &progress);
+    int rc = finish(engine, &progress);
     reload_free(reload);
     return rc;
 }

@@ -151,7 +151,7 @@ static enum err start_runner(struct runner *runner, struct errinfo *info)
     return ERR_NONE;
 }
 
-static void free_engine(struct engine *engine)
+void engine_free(struct engine *engine)
 {
     for (unsigned i = 0; i < engine->count; i++)
         worker_free(engine->runners[i].worker);
@@ -183,7 +183,8 @@ enum err engine_start(const struct worker_setting *setting, const volatile int *
         rc = start_runner(&engine->runners[i], info);
     }
     if (rc != ERR_NONE) {
-        engine_finish(engine, &ignored);
+        if (engine_stop(engine, &ignored) != ERR_RETRY)
+            engine_free(engine);
         return rc;
     }
     *out = engine;
@@ -249,7 +250,7 @@ static bool wait_ended(const struct runner *runner, int64_t until_ms)
     return atomic_load(&runner->ended);
 }
 
-enum err engine_finish(struct engine *engine, struct errinfo *info)
+enum err engine_stop(struct engine *engine, struct errinfo *info)
 {
     struct clock clock = clock_system();
     int64_t until_ms =
@@ -272,6 +273,5 @@ enum err engine_finish(struct engine *engine, struct errinfo *info)
             *info = runner->info;
         }
     }
-    free_engine(engine);
     return rc;
 }

@@ -30,7 +30,7 @@ enum err engine_start(const struct worker_setting *setting, const volatile int *
 void engine_follow(struct engine *engine, const struct ruleset *ruleset);
 
 /*
- * False while all workers are well; true once one has ended with an error (engine_finish() tells
+ * False while all workers are well; true once one has ended with an error (engine_stop() tells
  * which).
  */
 bool engine_has_failed(const struct engine *engine);
@@ -39,14 +39,17 @@ void engine_totals(const struct engine *engine, struct engine_totals *totals);
 
 /*
  * The rules that have failed since the last call, of all workers, the worst first. `list` is empty
- * before; what it names lives until engine_finish().
+ * before; what it names lives until engine_free().
  */
 void engine_take_failures(const struct engine *engine, struct failures_list *list);
 
 /*
  * Stops all workers and waits for them: at most shutdown_timeout and a little. ERR_NONE after a
  * clean stop. ERR_RETRY: some worker did not end in time; its threads still run, so the process
- * should end at once. Frees the engine but in that last case.
+ * should end at once, without engine_free(). Totals and failures can still be asked for.
  */
-enum err engine_finish(struct engine *engine, struct errinfo *info);
+enum err engine_stop(struct engine *engine, struct errinfo *info);
+
+/* After engine_stop(), but where that gave ERR_RETRY. */
+void engine_free(struct engine *engine);
 #endif
