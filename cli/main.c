@@ -1,6 +1,7 @@
 /*
  * cli/main.c - the program: which command runs.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -78,7 +79,7 @@ static bool is_either(const char *word, const char *one, const char *other)
     return strcmp(word, one) == 0 || strcmp(word, other) == 0;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     if (argc < 2) {
         usage(stderr);
@@ -98,4 +99,19 @@ int main(int argc, char **argv)
     }
     const struct command *command = find_command(argv[1]);
     return command ? command->run(argc - 1, argv + 1) : refuse(argv[1]);
+}
+
+/* What was printed may still fail to get where it should: on a full disk, say. */
+static bool is_written(FILE *out)
+{
+    if (fflush(out) == 0 && !ferror(out))
+        return true;
+    fprintf(stderr, "stagecoach: the output can't be written: %s\n", strerror(errno));
+    return false;
+}
+
+int main(int argc, char **argv)
+{
+    int rc = run(argc, argv);
+    return is_written(stdout) || rc != 0 ? rc : 1;
 }

@@ -44,21 +44,39 @@ void project_check_routes(const struct config *config, const struct rules *rules
     free(routes);
 }
 
+/* What the configuration names. */
+static void load_files(struct project *project, const char *schema_name, struct diag *diag)
+{
+    const struct config *config = project->config;
+    struct rules_options options = {
+        .files = config->machines.items,
+        .file_count = config->machines.count,
+        .constants = config->constants,
+        .forget_after_ms = config->forget_after_ms,
+    };
+
+    if (config->schema_path)
+        project->schema = load_schema(config, schema_name, diag);
+    if (config->machines.count > 0)
+        project->rules = rules_load(&options, diag);
+}
+
 bool project_load(struct project *project, const char *path, const char *schema_name,
                   struct diag *diag)
 {
+    size_t errors_before = diag->error_count;
+
     *project = (struct project){0};
-    project->config = config_load(path, diag);
+    project->config = config_read(path, diag);
     if (!project->config)
         return false;
-    project->schema = load_schema(project->config, schema_name, diag);
-    struct rules_options options = {
-        .files = project->config->machines.items,
-        .file_count = project->config->machines.count,
-        .constants = project->config->constants,
-        .forget_after_ms = project->config->forget_after_ms,
-    };
-    project->rules = rules_load(&options, diag);
+    bool has_errors = diag->error_count > errors_before;
+    load_files(project, schema_name, diag);
+    if (has_errors) {
+        project_free(project);
+        *project = (struct project){0};
+        return false;
+    }
     if (project->rules)
         project_check_routes(project->config, project->rules, diag);
     if (project->rules && project->schema)

@@ -199,8 +199,7 @@ static struct config *config_new(const char *path)
  * Takes `file`. Everything is looked at even when something is wrong, so that one run finds all
  * mistakes.
  */
-static struct config *load(const char *path, struct yaml_file *file, struct diag *diag,
-                           size_t errors_before)
+static struct config *read_all(const char *path, struct yaml_file *file, struct diag *diag)
 {
     if (!file)
         return NULL;
@@ -210,22 +209,33 @@ static struct config *load(const char *path, struct yaml_file *file, struct diag
     config_locations_resolve(&loader);
     config_check(&loader);
     config_environment_check(&loader);
+    return loader.config;
+}
+
+static struct config *without_errors(struct config *config, const struct diag *diag,
+                                     size_t errors_before)
+{
     if (diag->error_count == errors_before)
-        return loader.config;
-    config_free(loader.config);
+        return config;
+    config_free(config);
     return NULL;
+}
+
+struct config *config_read(const char *path, struct diag *diag)
+{
+    return read_all(path, yaml_load(path, diag), diag);
 }
 
 struct config *config_load(const char *path, struct diag *diag)
 {
     size_t errors_before = diag->error_count;
-    return load(path, yaml_load(path, diag), diag, errors_before);
+    return without_errors(config_read(path, diag), diag, errors_before);
 }
 
 struct config *config_parse(const char *path, struct slice text, struct diag *diag)
 {
     size_t errors_before = diag->error_count;
-    return load(path, yaml_parse(path, text, diag), diag, errors_before);
+    return without_errors(read_all(path, yaml_parse(path, text, diag), diag), diag, errors_before);
 }
 
 void config_free(struct config *config)

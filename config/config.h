@@ -112,6 +112,12 @@ struct config {
 /* NULL on errors; they and the warnings are in `diag`, all of them. Free with config_free(). */
 struct config *config_load(const char *path, struct diag *diag);
 
+/*
+ * With errors too, to look for those in its files in the same run: of schema_path (else NULL) and machines there is what can be
+ * read, all other values may be wrong. NULL where the file itself can't be read.
+ */
+struct config *config_read(const char *path, struct diag *diag);
+
 /* The same from memory. `path` is what positions say; relative paths start at its folder. */
 struct config *config_parse(const char *path, struct slice text, struct diag *diag);
 

@@ -98,9 +98,10 @@ static void resolve_schema(struct loader *loader)
         return;
     if (is_path(config->schema)) {
         config->schema_path = config_location(loader, config->schema);
-        if (!is_readable(config->schema_path))
-            diag_error(loader->diag, at, "%s can't be read: %s", config->schema_path,
-                       strerror(errno));
+        if (is_readable(config->schema_path))
+            return;
+        diag_error(loader->diag, at, "%s can't be read: %s", config->schema_path, strerror(errno));
+        config->schema_path = NULL;
         return;
     }
     struct slice file = arena_printf(&config->arena, "schemas/%s.yaml", config->schema);
@@ -116,18 +117,21 @@ static void resolve_schema(struct loader *loader)
 static void resolve_machines(struct loader *loader)
 {
     struct config *config = loader->config;
-    size_t count = config->machines.count;
+    size_t count = config->machines.count, readable = 0;
     bool is_default = !config->nodes[config_key_find("machines")];
     const char **paths = arena_calloc(&config->arena, count, sizeof(*paths));
     for (size_t i = 0; i < count; i++) {
         const char *wanted = config->machines.items[i];
         const char *shipped = is_default ? find_shipped(loader, wanted) : NULL;
-        paths[i] = shipped ? shipped : config_location(loader, wanted);
-        if (!is_readable(paths[i]))
-            diag_error(loader->diag, config->machines.at[i], "%s can't be read: %s", paths[i],
+        const char *path = shipped ? shipped : config_location(loader, wanted);
+        if (is_readable(path))
+            paths[readable++] = path;
+        else
+            diag_error(loader->diag, config->machines.at[i], "%s can't be read: %s", path,
                        strerror(errno));
     }
     config->machines.items = paths;
+    config->machines.count = readable;
 }
 
 void config_locations_resolve(struct loader *loader)

@@ -572,6 +572,41 @@ static void test_commands_that_are_not_there_say_what_to_do(void **state)
     assert_int_equal(call("").code, 2);
 }
 
+/* On a full disk, say, a backtest must not look as if all were well. */
+static void test_what_cannot_be_written_is_a_failure(void **state)
+{
+    (void)state;
+    static const char *const commands[] = {"--version", "--help", "eval 1", "check --help"};
+    for (size_t i = 0; i < COUNT_OF(commands); i++) {
+        char words[128];
+        snprintf(words, sizeof words, "%s 3>&1 >/dev/full 2>&3 #", commands[i]);
+        struct output output = call(words);
+        assert_int_equal(output.code, 1);
+        assert_non_null(strstr(output.out, "the output can't be written: No space left on device"));
+    }
+}
+
+/* Mistakes of the configuration don't hide those of the files that it names. */
+static void test_check_names_the_mistakes_of_all_files(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/stagecoach-check-XXXXXX", line[512];
+    assert_non_null(mkdtemp(folder));
+    snprintf(line, sizeof line,
+             "cd %s && echo '{ machine: q, initial: zz, states: { a: {} } }' > q.yaml && "
+             "echo '{ kafka: { broker: x }, machines: [ q.yaml, gone.yaml ] }' > c.yaml",
+             folder);
+    assert_int_equal(system(line), 0);
+    snprintf(line, sizeof line, "check -c %s/c.yaml", folder);
+    struct output output = call(line);
+    assert_int_equal(output.code, 2);
+    assert_non_null(strstr(output.out, "/c.yaml:1:12: unknown key 'kafka.broker'"));
+    assert_non_null(strstr(output.out, "/gone.yaml can't be read"));
+    assert_non_null(strstr(output.out, "/q.yaml:1:24: there is no state 'zz'"));
+    snprintf(line, sizeof line, "rm -r %s", folder);
+    assert_int_equal(system(line), 0);
+}
+
 /* A start can wait for Kafka for long; what asks for a reload then must not end the program. */
 static void test_a_hangup_while_run_starts_is_remembered(void **state)
 {
@@ -598,6 +633,8 @@ int main(void)
         cmocka_unit_test(test_program_says_what_it_is),
         cmocka_unit_test(test_every_command_has_help),
         cmocka_unit_test(test_commands_that_are_not_there_say_what_to_do),
+        cmocka_unit_test(test_what_cannot_be_written_is_a_failure),
+        cmocka_unit_test(test_check_names_the_mistakes_of_all_files),
         cmocka_unit_test(test_a_hangup_while_run_starts_is_remembered),
     };
     return cmocka_run_group_tests_name("cli", tests, open_world, close_world);
