@@ -210,15 +210,11 @@ bool cel_to_json(struct cel_activation *activation, struct value value, struct b
 
 /*
  * As msgpack, for a signal's data: timestamps and durations as integer ms, uint as uint, bytes as
- * bin, a type as its name. False (and nil written) where a value in it is an error, deeper than 32
- * levels, or where it would be longer than CEL_OUTPUT_MAX.
+ * bin, a type as its name. False (and nil written) where a value in it is an error, deeper than 31
+ * levels (the data themselves are one), or where it would be longer than CEL_OUTPUT_MAX.
  */
 bool cel_to_msgpack(struct cel_activation *activation, struct value value, struct buf *out);
 
-/*
- * As the JSON that mp_to_json() (core/mp.h) makes of that msgpack, without the way there and back.
- * `*too_deep` is set, else left, where mp_to_json() would refuse a map that holds the value.
- */
-bool cel_to_data_json(struct cel_activation *activation, struct value value, struct buf *out,
-                      bool *too_deep);
+/* As the JSON that mp_to_json() (core/mp.h) makes of that msgpack, without the way there and back. */
+bool cel_to_data_json(struct cel_activation *activation, struct value value, struct buf *out);
 #endif

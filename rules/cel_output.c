@@ -1,7 +1,6 @@
 /*
  * Values as JSON, and as a signal's data: msgpack, or JSON.
  */
-#include <assert.h>
 #include <math.h>
 
 #include "core/json.h"
@@ -10,7 +9,7 @@
 #include "rules/cel_convert.h"
 #include "rules/cel_value.h"
 
-#define DATA_DEPTH_MAX 32
+#define DATA_DEPTH_MAX (MP_DEPTH_MAX - 1) /* it lies in the map of the data */
 #define DATA_JSON_MAX  (64u << 10)
 #define JSON_DEPTH_MAX 1200 /* deeper than any expression can nest */
 
@@ -155,9 +154,7 @@ struct data {
     struct buf *out;
     size_t start, size_max;
     bool as_json;
-    bool is_deepest; /* out: a list or map stands at the last level */
 };
-static_assert(DATA_DEPTH_MAX == MP_DEPTH_MAX, "what is deepest, and in a map, is no JSON any more");
 
 static bool to_data(struct data *data, struct value value, int depth);
 
@@ -243,7 +240,6 @@ static bool to_data(struct data *data, struct value value, int depth)
         break;
     case VALUE_LIST:
     case VALUE_MAP:
-        data->is_deepest = data->is_deepest || depth == DATA_DEPTH_MAX;
         return value.kind == VALUE_LIST ? list_to_data(data, value, depth)
                                         : map_to_data(data, value, depth);
     case VALUE_ABSENT:
@@ -255,7 +251,7 @@ static bool to_data(struct data *data, struct value value, int depth)
 
 bool cel_to_msgpack(struct cel_activation *activation, struct value value, struct buf *out)
 {
-    struct data data = {activation, out, out->size, CEL_OUTPUT_MAX, false, false};
+    struct data data = {activation, out, out->size, CEL_OUTPUT_MAX, false};
     if (to_data(&data, value, 1))
         return true;
     out->size = data.start;
@@ -264,16 +260,15 @@ bool cel_to_msgpack(struct cel_activation *activation, struct value value, struc
 }
 
 /* The bound is msgpack's. What is far below it as JSON is so as msgpack; the rest goes that way. */
-bool cel_to_data_json(struct cel_activation *activation, struct value value, struct buf *out,
-                      bool *too_deep)
+bool cel_to_data_json(struct cel_activation *activation, struct value value, struct buf *out)
 {
-    struct data data = {activation, out, out->size, DATA_JSON_MAX, true, false};
+    struct data data = {activation, out, out->size, DATA_JSON_MAX, true};
     bool written = to_data(&data, value, 1);
     if (!written) {
         struct buf packed;
         out->size = data.start;
         buf_init(&packed);
-        data = (struct data){activation, &packed, 0, CEL_OUTPUT_MAX, false, false};
+        data = (struct data){activation, &packed, 0, CEL_OUTPUT_MAX, false};
         written = to_data(&data, value, 1);
         if (written)
             mp_to_json(buf_slice(&packed), out);
@@ -281,6 +276,5 @@ bool cel_to_data_json(struct cel_activation *activation, struct value value, str
             buf_add_text(out, "null");
         buf_fini(&packed);
     }
-    *too_deep = *too_deep || (written && data.is_deepest);
     return written;
 }

@@ -16,7 +16,6 @@ static bool is_suppressed(const struct step *step, const struct emit *emit)
 struct data_out {
     struct buf *buf;
     bool as_json;
-    bool too_deep; /* for JSON, which is null then */
 };
 
 /* A field that fails is null and counted. */
@@ -28,9 +27,8 @@ static void add_field(struct step *step, const struct field *field, struct data_
                     value_text(value));
         value = value_null();
     }
-    bool written = out->as_json
-                       ? cel_to_data_json(&step->activation, value, out->buf, &out->too_deep)
-                       : cel_to_msgpack(&step->activation, value, out->buf);
+    bool written = out->as_json ? cel_to_data_json(&step->activation, value, out->buf)
+                                : cel_to_msgpack(&step->activation, value, out->buf);
     if (!written)
         step_failed(step, &step->context->counters->data_errors, field->expression.rule,
                     SLICE("the value can't be written: an error in it, or too many levels"));
@@ -77,8 +75,7 @@ static void set_data(struct step *step, const struct emit *emit, int64_t time_in
     buf_reset(out.buf);
     add_data(step, emit, time_in_state_ms, &out);
     signal->data_is_json = out.as_json;
-    signal->data =
-        out.too_deep ? SLICE("null") : arena_copy(step->context->arena, buf_slice(out.buf));
+    signal->data = arena_copy(step->context->arena, buf_slice(out.buf));
 }
 
 /* Signals outlive the message: what lies in it or in the record is copied. */

@@ -121,18 +121,15 @@ static void check_bounds(const struct world *world, struct value value)
 static void check_data_json(struct world *world, struct value value, const struct outcome *outcome)
 {
     struct buf direct, expected, within;
-    bool too_deep = false;
     buf_init(&direct);
     buf_init(&expected);
     buf_init(&within);
-    CHECK(cel_to_data_json(&world->activation, value, &direct, &too_deep) == !outcome->fails);
+    CHECK(cel_to_data_json(&world->activation, value, &direct) == !outcome->fails);
     mp_to_json(buf_slice(&outcome->packed), &expected);
     CHECK(slice_equal(buf_slice(&direct), buf_slice(&expected)));
     buf_add_char(&within, '\x91'); /* an array of one */
     buf_add_slice(&within, buf_slice(&outcome->packed));
-    buf_reset(&direct);
-    mp_to_json(buf_slice(&within), &direct);
-    CHECK(too_deep == slice_is(buf_slice(&direct), "null"));
+    CHECK(mp_well_formed(buf_slice(&within))); /* as in the map of the data */
     buf_fini(&direct);
     buf_fini(&expected);
     buf_fini(&within);
