@@ -34,7 +34,7 @@ static bool make_time(struct value *value, struct errinfo *info)
     int64_t seconds, ms;
     uint32_t nanos;
     if (value->kind == VALUE_STRING && datetime_parse(value_text(*value), &seconds, &nanos)) {
-        *value = (struct value){.kind = VALUE_TIMESTAMP, .size = nanos, .i = seconds};
+        *value = value_timestamp_ms(seconds * 1000 + nanos / 1000000);
         return true;
     }
     bool is_ms = value->kind == VALUE_INT || (value->kind == VALUE_DOUBLE && fabs(value->d) < 1e15);

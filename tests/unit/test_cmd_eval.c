@@ -133,6 +133,8 @@ static void test_the_event_is_as_rules_see_it(void **state)
     assert_error(EVENT, "event.properties.nope", "no such key: nope");
     assert_value("{\"time\": 1767582000123, \"late\": true}", "[event.time, event.late]",
                  "[\"2026-01-05T03:00:00.123Z\",true]");
+    assert_value("{\"time\": \"1969-12-31T23:59:59.9996Z\"}", "[event.time, now]",
+                 "[\"1969-12-31T23:59:59.999Z\",\"1969-12-31T23:59:59.999Z\"]");
     assert_value("{\"time\": null}", "has(event.time)", "false");
 }
 
