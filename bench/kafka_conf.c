@@ -5,12 +5,16 @@
 
 #include "core/log.h"
 
-/* Any thread of librdkafka's. What these commands have to say they say themselves, so this is for debugging. */
+#define SYSLOG_ERROR 3
+
+/*
+ * Any thread of librdkafka's. What these commands have to say they say themselves, so this is for debugging; but why a broker
+ * can't be reached, because of a wrong password perhaps, stands here only.
+ */
 static void on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
 {
-    (void)level;
-    log_debug("kafka.client", "client=%s facility=%s text=\"%s\"", rd_kafka_name(rk), facility,
-              text);
+    log_write(level <= SYSLOG_ERROR ? LOG_WARN : LOG_DEBUG, "kafka.client",
+              "client=%s facility=%s text=\"%s\"", rd_kafka_name(rk), facility, text);
 }
 
 static enum err set(rd_kafka_conf_t *conf, const char *name, const char *value,

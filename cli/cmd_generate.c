@@ -44,7 +44,7 @@ static const char help[] =
 struct request {
     const char *config;
     const char *start;
-    long long events, seed, customers, products;
+    long long events, seed, customers, products; /* events -1: not given */
     double per_second, rate, speed, late, duplicates;
 };
 
@@ -57,7 +57,7 @@ static int64_t wall_ms(void)
 
 static bool is_endless(const struct request *request)
 {
-    return request->events == 0;
+    return request->events < 0;
 }
 
 /*
@@ -90,7 +90,7 @@ static int check(const char *command, struct request *request, struct shop_optio
         return cli_wrong(command,
                          "--start %s: must be a time with an offset, such as 2026-01-05T10:00:00Z",
                          request->start);
-    if (request->events == 0 && !is_paced)
+    if (request->events < 0 && !is_paced)
         request->events = EVENTS_DEFAULT;
     *shop = (struct shop_options){
         .seed = (uint64_t)request->seed,
@@ -147,7 +147,8 @@ static int generate(const struct request *request, const struct shop_options *op
 
 int cmd_generate(int argc, char **argv)
 {
-    struct request request = {.seed = 1,
+    struct request request = {.events = -1,
+                              .seed = 1,
                               .customers = CUSTOMERS_DEFAULT,
                               .products = 20000,
                               .per_second = PER_SECOND_DEFAULT};

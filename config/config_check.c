@@ -33,6 +33,26 @@ static bool is_input(const struct config *config, const char *topic)
     return false;
 }
 
+/* `GROUP.journal.TOPIC` of one of the inputs. */
+static bool is_journal(const struct config *config, const char *topic)
+{
+    size_t size = config->group ? strlen(config->group) : 0;
+    if (size == 0 || strncmp(topic, config->group, size) != 0 ||
+        strncmp(topic + size, ".journal.", strlen(".journal.")) != 0)
+        return false;
+    return is_input(config, topic + size + strlen(".journal."));
+}
+
+static void check_output(struct loader *loader, struct diag_pos at, const char *what,
+                         const char *topic)
+{
+    if (is_input(loader->config, topic))
+        diag_error(loader->diag, at, "%s can't go to '%s': events are read from there", what,
+                   topic);
+    else if (is_journal(loader->config, topic))
+        diag_error(loader->diag, at, "%s can't go to '%s': that is the journal", what, topic);
+}
+
 static void check_inputs(struct loader *loader)
 {
     const struct config_texts *topics = &loader->config->topics;
@@ -49,20 +69,15 @@ static void check_inputs(struct loader *loader)
 static void check_outputs(struct loader *loader)
 {
     const struct config *config = loader->config;
-    for (size_t i = 0; i < config->route_count; i++) {
-        if (is_input(config, config->routes[i].topic.data))
-            diag_error(loader->diag, config->routes[i].at,
-                       "signals can't go to '%s': events are read from there",
-                       config->routes[i].topic.data);
-    }
+    for (size_t i = 0; i < config->route_count; i++)
+        check_output(loader, config->routes[i].at, "signals", config->routes[i].topic.data);
     struct diag_pos at = config_pos(config, "signals.dead_letters");
     if (!config->dead_letters)
         return;
     if (!config_topic_is_valid(config->dead_letters))
         diag_error(loader->diag, at, "'%s' can't be a topic", config->dead_letters);
-    else if (is_input(config, config->dead_letters))
-        diag_error(loader->diag, at, "dead letters can't go to '%s': events are read from there",
-                   config->dead_letters);
+    else
+        check_output(loader, at, "dead letters", config->dead_letters);
 }
 
 /* The journal of a topic is `GROUP.journal.TOPIC`, a topic too. */

@@ -564,6 +564,7 @@ void recovery_step(struct worker *worker)
         rc = set_up_all(worker, found, &info);
     if (rc == ERR_NONE) {
         worker->phase = WORKER_RUNNING;
+        worker->has_run = true;
         worker->back_off_ms = 0;
         worker->journal_since_ms = 0;
         worker->epoch_opened_ms = worker_now_ms(worker);

@@ -381,9 +381,14 @@ static bool catch_up(struct worker *worker, int64_t until_ms)
     return true;
 }
 
-/* What ends in a doubt is recovered and tried again while there is time. */
+/*
+ * What ends in a doubt is recovered and tried again while there is time. Who has not read anything yet, since Redis was away
+ * perhaps, has nothing to bring to its end.
+ */
 static bool drain(struct worker *worker, int64_t timeout_ms)
 {
+    if (!worker->has_run)
+        return true;
     int64_t until_ms = worker_now_ms(worker) + timeout_ms;
     while (worker->fatal == ERR_NONE && catch_up(worker, until_ms)) {
         if (worker->phase == WORKER_UNASSIGNED ||
@@ -403,7 +408,7 @@ enum err worker_finish(struct worker *worker, int64_t timeout_ms, struct errinfo
                 "not everything was acknowledged within %lld ms; the next start takes up from the "
                 "last commit",
                 (long long)timeout_ms);
-    if (!clean)
+    if (!clean || !worker->has_run)
         publisher_abandon(&worker->publisher);
     publisher_stop(&worker->publisher); /* it asks the source for its membership */
     flush_await(worker);

@@ -79,6 +79,7 @@ struct worker {
     int64_t epoch_opened_ms; /* monotonic */
     enum err fatal;
     struct errinfo fatal_info;
+    bool has_run; /* something has been read since the start */
     bool drained; /* by worker_finish() */
     atomic_bool stopping;
     uint64_t timers_left; /* by sweeps */

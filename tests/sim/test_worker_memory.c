@@ -1194,6 +1194,24 @@ static void test_each_refusal_says_what_to_do(void **state)
         check_refusal(&refusals[i], NULL);
 }
 
+/* Nothing has been read, so there is nothing to wait for: not for a recovery that can't be. */
+static void test_who_waits_for_recovery_can_be_told_to_end(void **state)
+{
+    struct world world;
+    (void)state;
+    world_init(&world, 12, 1000000);
+    feed(&world, 12, EVENTS / 40);
+    struct worker *worker = new_worker(&world);
+    run_to_end(&world, worker);
+    finish(&world, worker);
+    lose_journal(&world); /* it is waited for */
+    worker = new_worker(&world);
+    run_for(&world, worker, 20);
+    assert_false(atomic_load(&worker_counters(worker)->running));
+    finish(&world, worker);
+    world_fini(&world);
+}
+
 /* A command that does not fit into a message is not cut, since then it would be another one. */
 static void test_a_long_command_is_left_to_the_docs(void **state)
 {
@@ -1218,6 +1236,7 @@ int main(void)
         cmocka_unit_test(test_rules_that_fail_are_told_by_their_place),
         cmocka_unit_test(test_each_refusal_says_what_to_do),
         cmocka_unit_test(test_a_long_command_is_left_to_the_docs),
+        cmocka_unit_test(test_who_waits_for_recovery_can_be_told_to_end),
         cmocka_unit_test(test_disturbances_lose_nothing_and_repeat_nothing),
         cmocka_unit_test(test_a_silence_with_thousands_of_timers_loses_none),
         cmocka_unit_test(test_an_event_after_thousands_of_timers_loses_none),

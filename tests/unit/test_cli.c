@@ -275,6 +275,11 @@ static void test_generate_sends_the_shop(void **state)
     }
     shop_free(shop);
     free_records(&records);
+    output = RUN(cmd_generate, "generate", "-c", world->config, "--events", "0");
+    assert_int_equal(output.code, 0);
+    records = read_topic(world, "generate.events");
+    assert_int_equal(records.count, COUNT); /* none is none */
+    free_records(&records);
     unlink(world->config);
 }
 

@@ -523,6 +523,8 @@ static void test_values_are_checked(void **state)
         {"signals: { topics: { '*': shop.events } }\n",
          ":1:22: signals can't go to 'shop.events': events are read from there\n"},
         {"signals: { dead_letters: shop.events }\n", "dead letters can't go to 'shop.events'"},
+        {"kafka: { group: g }\nsignals: { topics: { '*': g.journal.shop.events } }\n",
+         ":2:22: signals can't go to 'g.journal.shop.events': that is the journal\n"},
         {"signals: { max_bytes: many }\n",
          ":1:23: signals.max_bytes must be a whole number, is 'many'\n"},
         {"signals: { max_bytes: '2000' }\n", ":1:23: signals.max_bytes must be a whole number"},

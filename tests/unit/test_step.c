@@ -371,7 +371,7 @@ static void test_data_made_as_json_is_what_msgpack_gives(void **state)
     assert_non_null(strstr(written.data, "\"data\":{\"x\":null,\"y\":2}"));
     assert_true(writes.signals.items[1].data_is_json);
     assert_false(writes.signals.items[4].data_is_json); /* a rule reads it */
-    assert_int_equal(packs.counters.data_errors, 2); /* what fails, and what is too deep */
+    assert_int_equal(packs.counters.data_errors, 2);    /* what fails, and what is too deep */
     assert_int_equal(writes.counters.data_errors, 2);
     buf_fini(&packed);
     buf_fini(&written);
