@@ -188,16 +188,17 @@ enum err partition_apply(struct partition *partition, struct event *event, uint6
     }
     int64_t watermark_ms = event->time_ms - setting->lateness_ms;
     if (partition->watermark_ms == PARTITION_NO_TIME || watermark_ms > partition->watermark_ms) {
-        if (partition_is_new_second(partition, watermark_ms)) {
-            rc = partition_sweep(partition, watermark_ms, info);
-            if (rc == ERR_NONE) /* timers have fired, and an epoch may have ended */
-                rc = find(partition, event, hash, &customer, info);
-            if (rc != ERR_NONE)
-                return rc;
-        }
+        bool is_swept = partition_is_new_second(partition, watermark_ms);
+        rc = is_swept ? partition_sweep(partition, watermark_ms, info) : ERR_NONE;
+        if (rc != ERR_NONE)
+            return rc;
         partition->watermark_ms = watermark_ms;
         partition->skew_ms =
             message->time_ms == EVENT_NO_TIME ? 0 : message->time_ms - event->time_ms;
+        if (is_swept) /* timers have fired, and an epoch may have ended */
+            rc = find(partition, event, hash, &customer, info);
+        if (rc != ERR_NONE)
+            return rc;
     }
     struct rules_context context = partition_context(partition);
     customer = record_for(partition, &context, customer, event);

@@ -190,7 +190,8 @@ static enum err check_journal(struct worker *worker, struct lane *lane, struct f
     if (last >= found->metadata.journal)
         return ERR_NONE;
     if (worker->journal_since_ms == 0)
-        worker->journal_since_ms = worker_now_ms(worker);
+        worker->journal_since_ms =
+            worker->journal_before_ms ? worker->journal_before_ms : worker_now_ms(worker);
     if (worker_now_ms(worker) - worker->journal_since_ms < JOURNAL_WAIT_MS)
         return err_set(info, ERR_RETRY,
                        "the journal of %s/%d ends at record %" PRIu64
@@ -558,6 +559,8 @@ void recovery_step(struct worker *worker)
         return;
     arena_reset(&worker->batch);
     epoch_reset(worker->open);
+    worker->journal_before_ms = worker->journal_since_ms;
+    worker->journal_since_ms = 0;
     struct found *found = arena_calloc(&worker->batch, worker->lane_count + 1, sizeof *found);
     enum err rc = read_all(worker, found, &info);
     if (rc == ERR_NONE)
@@ -566,7 +569,6 @@ void recovery_step(struct worker *worker)
         worker->phase = WORKER_RUNNING;
         worker->has_run = true;
         worker->back_off_ms = 0;
-        worker->journal_since_ms = 0;
         worker->epoch_opened_ms = worker_now_ms(worker);
         return;
     }

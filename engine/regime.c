@@ -251,6 +251,23 @@ static void start_anew(struct lane *lane, struct regime *to)
     lane->migrating = true;
 }
 
+/* Who stands where is counted anew by the migration: until its first page is written, nobody stands anywhere. */
+static void count_nobody(struct worker *worker, const struct regime *to,
+                         struct checkpoint *checkpoint)
+{
+    const struct rules *rules = to->ruleset->rules;
+    const struct layout *layout = rules_layout(rules);
+    size_t states = rules_stats_state(rules, layout->machine_count, 0), count = 0;
+
+    arena_reset(&worker->page);
+    struct checkpoint_stat *stats = arena_alloc(&worker->page, (states + 1) * sizeof *stats);
+    for (uint32_t m = 0; m < layout->machine_count; m++)
+        for (uint32_t state = 0; state < layout->machines[m].state_count; state++)
+            stats[count++] = (struct checkpoint_stat){rules_stats_state_field(rules, m, state), 0};
+    checkpoint->stats = stats;
+    checkpoint->stat_count = count;
+}
+
 enum err regime_switch(struct worker *worker, struct lane *lane, struct regime *to,
                        uint64_t journal, struct errinfo *info)
 {
@@ -261,6 +278,7 @@ enum err regime_switch(struct worker *worker, struct lane *lane, struct regime *
     checkpoint.journal = journal;
     checkpoint.timers_reset = true;
     checkpoint.layout = rules_layout(lane->partition.setting->rules)->id;
+    count_nobody(worker, to, &checkpoint);
     enum err rc = store_save(worker->seams.load_store, &checkpoint, NULL, info);
     if (rc != ERR_NONE)
         return rc;

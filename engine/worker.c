@@ -169,6 +169,7 @@ static void assigned(void *self, const struct topic_partition *partitions, size_
     source_membership(worker->source, &worker->membership);
     worker->polled = false;
     worker->recover_ms = 0;
+    worker->journal_since_ms = 0;
     worker->phase = count ? WORKER_SETTLING : WORKER_UNASSIGNED;
     log_info("worker.assigned", "worker=%u partitions=%zu", worker->number, count);
 }

@@ -61,13 +61,14 @@ struct worker {
     enum worker_phase phase;
     struct lane *lanes;
     size_t lane_count;
-    struct lane *last_lane;   /* the message before was its */
-    struct buf membership;    /* under which the lanes were assigned */
-    bool polled;              /* since the assignment */
-    bool in_doubt;            /* seen, but not yet acted upon */
-    int64_t recover_ms;       /* monotonic: when recovery is tried next */
-    int64_t waiting_said_ms;  /* monotonic: when it was last logged why recovery waits */
-    int64_t journal_since_ms; /* monotonic: since when a journal is waited for; 0: it is not */
+    struct lane *last_lane;    /* the message before was its */
+    struct buf membership;     /* under which the lanes were assigned */
+    bool polled;               /* since the assignment */
+    bool in_doubt;             /* seen, but not yet acted upon */
+    int64_t recover_ms;        /* monotonic: when recovery is tried next */
+    int64_t waiting_said_ms;   /* monotonic: when it was last logged why recovery waits */
+    int64_t journal_since_ms;  /* monotonic: since when a journal is waited for; 0: it is not */
+    int64_t journal_before_ms; /* that of the attempt before this one */
     int back_off_ms;
     uint64_t token_count;
 

@@ -155,7 +155,8 @@ struct store *store_redis_open(const char *url, const char *prefix, const char *
 struct store_bank;
 struct store_bank *store_bank_new(void);
 void store_bank_free(struct store_bank *bank);
-void store_bank_wipe(struct store_bank *bank);             /* as FLUSHALL */
-uint64_t store_bank_records_read(struct store_bank *bank); /* since it is there */
+void store_bank_wipe(struct store_bank *bank);                       /* as FLUSHALL */
+void store_bank_fail_loads(struct store_bank *bank, unsigned count); /* the next ones: ERR_RETRY */
+uint64_t store_bank_records_read(struct store_bank *bank);           /* since it is there */
 struct store *store_memory_open(struct store_bank *bank);
 #endif

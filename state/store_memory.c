@@ -56,6 +56,7 @@ struct store_bank {
     pthread_mutex_t lock;
     struct shelf *shelves; /* under lock, with all that hangs on them */
     uint64_t records_read; /* under lock */
+    unsigned failing;      /* loads to come, under lock */
 };
 
 struct store_memory {
@@ -424,6 +425,10 @@ static enum err memory_load(struct store *store, struct store_request *requests,
 {
     struct store_bank *bank = lock(store);
     enum err rc = ERR_NONE;
+    if (bank->failing > 0) {
+        bank->failing--;
+        return unlock(bank, err_set(info, ERR_RETRY, "the test wants it so"));
+    }
     for (size_t i = 0; i < count && rc == ERR_NONE; i++)
         rc = load_one(bank, &requests[i], arena, info);
     return unlock(bank, rc);
@@ -538,6 +543,13 @@ void store_bank_wipe(struct store_bank *bank)
         free_shelf(shelf);
     }
     bank->shelves = NULL;
+    CHECK(pthread_mutex_unlock(&bank->lock) == 0);
+}
+
+void store_bank_fail_loads(struct store_bank *bank, unsigned count)
+{
+    CHECK(pthread_mutex_lock(&bank->lock) == 0);
+    bank->failing = count;
     CHECK(pthread_mutex_unlock(&bank->lock) == 0);
 }
 

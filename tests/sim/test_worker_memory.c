@@ -26,6 +26,7 @@
 #include "core/pack.h"
 #include "engine/backtest.h"
 #include "engine/journal.h"
+#include "engine/metadata.h"
 #include "engine/worker.h"
 #include "producer/sink_memory.h"
 
@@ -1194,6 +1195,91 @@ static void test_each_refusal_says_what_to_do(void **state)
         check_refusal(&refusals[i], NULL);
 }
 
+/* How many customers stand in some state of the machine, as Redis has it. */
+static int64_t standing(struct world *world, int32_t partition, const char *machine,
+                        uint64_t *customers)
+{
+    struct store *store = store_memory_open(world->bank);
+    struct store_position position;
+    struct errinfo info;
+    struct arena arena;
+    int64_t sum = 0;
+    size_t size = strlen(machine);
+    arena_init(&arena);
+    assert_int_equal(store_own(store, all_partitions[partition], 1, &arena, &position, &info),
+                     ERR_NONE);
+    for (size_t i = 0; i < position.stat_count; i++) {
+        struct slice field = position.stats[i].field;
+        if (field.size <= size || memcmp(field.data, machine, size) != 0 ||
+            memchr(field.data, '>', field.size))
+            continue;
+        char digits[32] = "";
+        memcpy(digits, position.stats[i].value.data, position.stats[i].value.size);
+        sum += strtoll(digits, NULL, 10);
+    }
+    *customers = position.customers;
+    store_close(store);
+    arena_fini(&arena);
+    return sum;
+}
+
+/* The records are under the new rules one page at a time; where the first can't be read, a recovery begins with it again. */
+static void test_a_change_that_is_broken_off_counts_each_customer_once(void **state)
+{
+    struct world world;
+    (void)state;
+    world_init(&world, 13, 1000000);
+    feed(&world, 13, EVENTS / 10);
+    struct worker *worker = new_worker(&world);
+    run_to_end(&world, worker);
+    world.wanted = world.other;
+    store_bank_fail_loads(world.bank, 1);
+    worker_follow(worker, world.wanted);
+    run_for(&world, worker, 100);
+    assert_int_equal(atomic_load(&worker_counters(worker)->doubts), 1);
+    add_page(&world, 0, "last", SHOP_START_MS + 2 * FAR_AHEAD_MS);
+    run_to_end(&world, worker);
+    finish(&world, worker);
+    check(&world, 13);
+    for (int32_t p = 0; p < PARTITIONS; p++) {
+        uint64_t customers;
+        int64_t sum = standing(&world, p, "cart/", &customers);
+        assert_int_equal(sum, customers);
+    }
+    world_fini(&world);
+}
+
+static void set_c_ahead_of_its_journal(struct world *world)
+{
+    struct metadata metadata;
+    char text[METADATA_SIZE_MAX + 1];
+    assert_true(metadata_parse(world->metadata[0], &metadata));
+    metadata.journal++;
+    metadata_format(&metadata, text);
+    source_log_commit(world->log, all_partitions[0], first_c(world), text);
+}
+
+/* A wait that was not brought to its end says nothing of the next one. */
+static void test_each_assignment_waits_for_its_journal_anew(void **state)
+{
+    struct world world;
+    (void)state;
+    world_init(&world, 14, 1000000);
+    feed(&world, 14, EVENTS / 40);
+    struct worker *worker = new_worker(&world);
+    run_to_end(&world, worker);
+    finish(&world, worker);
+    set_c_ahead_of_its_journal(&world);
+    worker = new_worker(&world);
+    for (int i = 0; i < 4; i++) {
+        run_for(&world, worker, 20); /* fails if it is refused */
+        source_memory_rebalance(worker_source(worker), true);
+        world.now_ms += 60000;
+    }
+    worker_free(worker);
+    world_fini(&world);
+}
+
 /* Nothing has been read, so there is nothing to wait for: not for a recovery that can't be. */
 static void test_who_waits_for_recovery_can_be_told_to_end(void **state)
 {
@@ -1236,6 +1322,8 @@ int main(void)
         cmocka_unit_test(test_rules_that_fail_are_told_by_their_place),
         cmocka_unit_test(test_each_refusal_says_what_to_do),
         cmocka_unit_test(test_a_long_command_is_left_to_the_docs),
+        cmocka_unit_test(test_a_change_that_is_broken_off_counts_each_customer_once),
+        cmocka_unit_test(test_each_assignment_waits_for_its_journal_anew),
         cmocka_unit_test(test_who_waits_for_recovery_can_be_told_to_end),
         cmocka_unit_test(test_disturbances_lose_nothing_and_repeat_nothing),
         cmocka_unit_test(test_a_silence_with_thousands_of_timers_loses_none),

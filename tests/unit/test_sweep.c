@@ -137,7 +137,8 @@ static enum err apply_page(struct world *world, int64_t time_ms, const char *id)
     end = pack_text(end, SLICE("Page Viewed"));
     end = pack_text(end, SLICE("timestamp"));
     end = pack_uint(end, (uint64_t)time_ms);
-    struct source_message message = {.time_ms = time_ms, .value = {text, (size_t)(end - text)}};
+    struct source_message message = {.time_ms = 2 * time_ms - BEGIN_MS, /* later and later */
+                                     .value = {text, (size_t)(end - text)}};
     struct decoded decoded;
     struct errinfo info;
     uint32_t rank = 0;
@@ -282,7 +283,11 @@ static void test_who_leaves_memory_in_the_events_own_sweep_is_fetched(void **sta
     open_world(&world);
     world.leaves = true;
     world.loads[0] = 1;
+    world.redis_is_away = true;
+    assert_int_equal(apply_page(&world, BEGIN_MS + MINUTE_MS / 2, "second"), ERR_RETRY);
+    world.redis_is_away = false;
     assert_int_equal(apply_page(&world, BEGIN_MS + MINUTE_MS / 2, "second"), ERR_NONE);
+    assert_int_equal(world.partition.skew_ms, MINUTE_MS / 2); /* of who holds the watermark */
     assert_int_equal(world.load_count, 1);
     assert_null(world.away);
     assert_int_equal(world.partition.customers, 2);
