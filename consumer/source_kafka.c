@@ -24,8 +24,9 @@
 #define LEAVE_TIMEOUT_MS     3000
 #define LEAVE_POLL_MS        2
 
-/* Fenced again within this time, it is another process that has our name. */
-#define REJOIN_EVERY_MS 60000
+/* Fenced more often than that within this time, it is another process that has our name. */
+#define REJOINS_MAX      3
+#define REJOIN_WINDOW_MS 60000
 
 /*
  * A batch that has begun waits so long for more: a worker that keeps up should not be handed
@@ -62,7 +63,8 @@ struct source_kafka {
     struct refill refill;
     bool subscribed;
     bool fenced;         /* to be opened anew at the next poll */
-    int64_t rejoined_ms; /* monotonic, when that was last done; 0: never */
+    unsigned rejoins;    /* how often that was done lately */
+    int64_t rejoined_ms; /* monotonic, when the first of them was */
     struct log_reader *log_reader;
 
     struct input_topic *topics;
@@ -109,14 +111,18 @@ static int64_t monotonic_ms(void)
 
 /*
  * Another consumer has joined the group under our name. It may have been ourselves: after a broker
- * did not answer for the length of a session, both the request to join and its repetition reach it,
- * in any order (seen after a broker was frozen for 9 s, or killed and started again). So we come
- * back, once. Of two processes with one name both do, and the one that is thrown out again says so.
+ * did not answer for the length of a session, both the request to join and its repetitions reach it,
+ * in any order (seen after a broker was frozen for 9 s, or killed and started again; on a busy machine
+ * one of them came after we had come back). So we come back, some times. Of two processes with one
+ * name both do, and the one that is thrown out once more says so.
  */
 static bool may_rejoin(struct source_kafka *source, rd_kafka_resp_err_t code)
 {
-    return code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID &&
-           (source->rejoined_ms == 0 || monotonic_ms() - source->rejoined_ms > REJOIN_EVERY_MS);
+    if (code != RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID)
+        return false;
+    if (source->rejoins > 0 && monotonic_ms() - source->rejoined_ms > REJOIN_WINDOW_MS)
+        source->rejoins = 0;
+    return source->rejoins < REJOINS_MAX;
 }
 
 static void note_fatal(struct source_kafka *source)
@@ -734,7 +740,8 @@ static enum err rejoin(struct source_kafka *source, struct errinfo *info)
              "of the broker, it is another process, and one of the two will end\"",
              source->config->group, source->worker);
     source->fenced = false;
-    source->rejoined_ms = monotonic_ms();
+    if (source->rejoins++ == 0)
+        source->rejoined_ms = monotonic_ms();
     stop_reading(source);
     source->listener->revoked(source->listener->self, true);
     destroy_consumer(source, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
