@@ -382,14 +382,15 @@ static bool catch_up(struct worker *worker, int64_t until_ms)
     return true;
 }
 
-/*
- * What ends in a doubt is recovered and tried again while there is time. Who has not read anything yet, since Redis was away
- * perhaps, has nothing to bring to its end.
- */
+/* Nothing has been read yet, and recovery has failed, since Redis is away perhaps: there is nothing to bring to an end. */
+static bool waits_for_its_start(const struct worker *worker)
+{
+    return !worker->has_run && worker->back_off_ms > 0;
+}
+
+/* What ends in a doubt is recovered and tried again while there is time. */
 static bool drain(struct worker *worker, int64_t timeout_ms)
 {
-    if (!worker->has_run)
-        return true;
     int64_t until_ms = worker_now_ms(worker) + timeout_ms;
     while (worker->fatal == ERR_NONE && catch_up(worker, until_ms)) {
         if (worker->phase == WORKER_UNASSIGNED ||
@@ -403,13 +404,14 @@ static bool drain(struct worker *worker, int64_t timeout_ms)
 
 enum err worker_finish(struct worker *worker, int64_t timeout_ms, struct errinfo *info)
 {
-    bool clean = drain(worker, timeout_ms);
+    bool waits = waits_for_its_start(worker);
+    bool clean = waits || drain(worker, timeout_ms);
     if (!clean)
         err_set(info, ERR_RETRY,
                 "not everything was acknowledged within %lld ms; the next start takes up from the "
                 "last commit",
                 (long long)timeout_ms);
-    if (!clean || !worker->has_run)
+    if (!clean || waits)
         publisher_abandon(&worker->publisher);
     publisher_stop(&worker->publisher); /* it asks the source for its membership */
     flush_await(worker);

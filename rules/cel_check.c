@@ -38,7 +38,8 @@ void cel_name_problem(struct cel_checker *checker, struct cel_node *node, uint32
 
 /* ---- kids ---- */
 
-void cel_check_inherit(struct cel_node *node, const struct cel_node *kid)
+/* What holds of a node because it holds of a kid. */
+static void inherit(struct cel_node *node, const struct cel_node *kid)
 {
     node->is_dynamic |= kid->is_dynamic;
     node->locals |= kid->locals;
@@ -47,7 +48,7 @@ void cel_check_inherit(struct cel_node *node, const struct cel_node *kid)
 void cel_check_kid(struct cel_checker *checker, struct cel_node *node, uint32_t index)
 {
     cel_check_node(checker, node->kids[index]);
-    cel_check_inherit(node, node->kids[index]);
+    inherit(node, node->kids[index]);
 }
 
 void cel_check_kids(struct cel_checker *checker, struct cel_node *node)

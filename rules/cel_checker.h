@@ -47,9 +47,6 @@ void cel_check_node(struct cel_checker *checker, struct cel_node *node);
 void cel_check_kid(struct cel_checker *checker, struct cel_node *node, uint32_t index);
 void cel_check_kids(struct cel_checker *checker, struct cel_node *node);
 
-/* What holds of a node because it holds of a kid. */
-void cel_check_inherit(struct cel_node *node, const struct cel_node *kid);
-
 /* ---- names ---- */
 
 /* The macro's variable that a name is, or NULL. */

@@ -1249,6 +1249,16 @@ static void test_a_change_that_is_broken_off_counts_each_customer_once(void **st
     world_fini(&world);
 }
 
+/* A world in which some events have been read, by a worker that has ended. */
+static void run_once(struct world *world, uint64_t seed)
+{
+    world_init(world, seed, 1000000);
+    feed(world, seed, EVENTS / 40);
+    struct worker *worker = new_worker(world);
+    run_to_end(world, worker);
+    finish(world, worker);
+}
+
 static void set_c_ahead_of_its_journal(struct world *world)
 {
     struct metadata metadata;
@@ -1264,13 +1274,9 @@ static void test_each_assignment_waits_for_its_journal_anew(void **state)
 {
     struct world world;
     (void)state;
-    world_init(&world, 14, 1000000);
-    feed(&world, 14, EVENTS / 40);
-    struct worker *worker = new_worker(&world);
-    run_to_end(&world, worker);
-    finish(&world, worker);
+    run_once(&world, 14);
     set_c_ahead_of_its_journal(&world);
-    worker = new_worker(&world);
+    struct worker *worker = new_worker(&world);
     for (int i = 0; i < 4; i++) {
         run_for(&world, worker, 20); /* fails if it is refused */
         source_memory_rebalance(worker_source(worker), true);
@@ -1280,18 +1286,36 @@ static void test_each_assignment_waits_for_its_journal_anew(void **state)
     world_fini(&world);
 }
 
+/* A clean stop ends with R = C, however early it comes. */
+static void test_who_is_told_to_end_at_once_recovers_before(void **state)
+{
+    struct world world;
+    uint64_t customers;
+    (void)state;
+    world_init(&world, 15, 1000000);
+    feed(&world, 15, EVENTS / 10);
+    struct worker *worker = new_worker(&world);
+    run_to_end(&world, worker);
+    worker = kill_and_wipe(&world, worker);
+    step(&world, worker);
+    assert_false(atomic_load(&worker_counters(worker)->running));
+    finish(&world, worker);
+    check(&world, 15);
+    for (int32_t p = 0; p < PARTITIONS; p++) {
+        standing(&world, p, "cart/", &customers);
+        assert_true(customers > 0); /* Redis has them again */
+    }
+    world_fini(&world);
+}
+
 /* Nothing has been read, so there is nothing to wait for: not for a recovery that can't be. */
 static void test_who_waits_for_recovery_can_be_told_to_end(void **state)
 {
     struct world world;
     (void)state;
-    world_init(&world, 12, 1000000);
-    feed(&world, 12, EVENTS / 40);
-    struct worker *worker = new_worker(&world);
-    run_to_end(&world, worker);
-    finish(&world, worker);
+    run_once(&world, 12);
     lose_journal(&world); /* it is waited for */
-    worker = new_worker(&world);
+    struct worker *worker = new_worker(&world);
     run_for(&world, worker, 20);
     assert_false(atomic_load(&worker_counters(worker)->running));
     finish(&world, worker);
@@ -1324,6 +1348,7 @@ int main(void)
         cmocka_unit_test(test_a_long_command_is_left_to_the_docs),
         cmocka_unit_test(test_a_change_that_is_broken_off_counts_each_customer_once),
         cmocka_unit_test(test_each_assignment_waits_for_its_journal_anew),
+        cmocka_unit_test(test_who_is_told_to_end_at_once_recovers_before),
         cmocka_unit_test(test_who_waits_for_recovery_can_be_told_to_end),
         cmocka_unit_test(test_disturbances_lose_nothing_and_repeat_nothing),
         cmocka_unit_test(test_a_silence_with_thousands_of_timers_loses_none),
