@@ -4,6 +4,7 @@
 
 #include "core/check.h"
 #include "core/hash.h"
+#include "engine/stats.h"
 #include "rules/failures.h"
 #include "state/codec.h"
 
@@ -140,6 +141,7 @@ static void take_over(struct partition *from, struct partition *to)
         codec_encode(old, customer, &text);
         CHECK(codec_decode(codec, customer_key(old, customer), buf_slice(&text), &taken, NULL,
                            &info) == ERR_NONE);
+        stats_count(to, taken);
         partition_add_loaded(to, taken, CUSTOMER_NEVER);
     }
     buf_fini(&text);
@@ -161,6 +163,7 @@ void backtest_change_rules(struct backtest *backtest, const struct ruleset *rule
     backtest->partition.watermark_ms = before.watermark_ms;
     backtest->partition.customers = before.customers;
     backtest->partition.counters = before.counters;
+    stats_keep_transitions(&before, &backtest->partition);
     take_over(&before, &backtest->partition);
     failures_fini(&backtest->failures);
     failures_init(&backtest->failures, ruleset->rules);

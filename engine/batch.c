@@ -392,12 +392,27 @@ static void process(struct worker *worker, const struct source_message *messages
     apply_all(worker, items, count, events);
 }
 
+/* Before anybody is fetched: what a change of rules has begun is a business of the records in Redis alone. */
+static void end_migrations(struct worker *worker)
+{
+    struct errinfo info = {""};
+    for (size_t i = 0; i < worker->lane_count && !worker->in_doubt; i++) {
+        struct lane *lane = &worker->lanes[i];
+        if (!lane->migrating || lane->blocked)
+            continue;
+        enum err rc = regime_migrate(worker, lane, &info);
+        if (rc != ERR_NONE)
+            failed(worker, lane, rc, &info);
+    }
+}
+
 /*
  * In pieces whose events stay in the processor's cache from decoding to applying; but where customers may have to be
  * fetched, all at once: round trips cost more than misses.
  */
 void batch_process(struct worker *worker, const struct source_batch *batch)
 {
+    end_migrations(worker);
     for (size_t done = 0; done < batch->message_count && !worker->in_doubt;) {
         size_t left = batch->message_count - done;
         size_t count = left > PIECE && !some_are_cold(worker) ? PIECE : left;

@@ -5,6 +5,7 @@
 
 #include "core/check.h"
 #include "core/log.h"
+#include "engine/stats.h"
 #include "engine/worker_inner.h"
 #include "state/codec.h"
 
@@ -221,34 +222,6 @@ static void take_records(struct worker *worker, struct lane *lane, struct epoch_
     partition->dirty_count = 0;
 }
 
-void flush_stats(const struct lane *lane, struct arena *arena, struct checkpoint *checkpoint)
-{
-    const struct rules *rules = lane->partition.setting->rules;
-    const struct layout *layout = rules_layout(rules);
-    size_t most = rules_stats_state(rules, layout->machine_count, 0) +
-                  rules_stats_transition(rules, layout->machine_count, 0, 0);
-    struct checkpoint_stat *stats = arena_alloc(arena, (most + 1) * sizeof *stats);
-    size_t count = 0;
-
-    for (uint32_t m = 0; m < layout->machine_count; m++) {
-        const struct layout_machine *machine = &layout->machines[m];
-        for (uint32_t from = 0; from < machine->state_count; from++) {
-            stats[count++] = (struct checkpoint_stat){
-                rules_stats_state_field(rules, m, from),
-                lane->partition.stats.states[rules_stats_state(rules, m, from)]};
-            for (uint32_t to = 0; to < machine->state_count; to++) {
-                int64_t value =
-                    lane->partition.stats.transitions[rules_stats_transition(rules, m, from, to)];
-                if (value)
-                    stats[count++] = (struct checkpoint_stat){
-                        rules_stats_transition_field(rules, m, from, to), value};
-            }
-        }
-    }
-    checkpoint->stats = stats;
-    checkpoint->stat_count = count;
-}
-
 void flush_layout(struct worker *worker, const struct lane *lane, struct arena *arena,
                   struct checkpoint *checkpoint)
 {
@@ -286,7 +259,7 @@ static void take_checkpoint(struct worker *worker, struct lane *lane)
 
     taken->checkpoint = flush_position(worker, lane);
     take_records(worker, lane, taken);
-    flush_stats(lane, &worker->open->arena, &taken->checkpoint);
+    stats_add(partition, &worker->open->arena, &taken->checkpoint);
     flush_layout(worker, lane, &worker->open->arena, &taken->checkpoint);
     lane->layout_stored = true;
     lane->version_taken++;

@@ -13,7 +13,7 @@
 #include "core/check.h"
 #include "core/datetime.h"
 #include "core/log.h"
-#include "core/number.h"
+#include "engine/stats.h"
 #include "engine/worker_inner.h"
 
 #define DRAIN_MS        120000
@@ -273,30 +273,6 @@ static void begin_at(struct lane *lane, int64_t offset, int64_t watermark_ms)
     lane->partition.watermark_ms = watermark_ms;
 }
 
-static void read_stats(struct lane *lane, const struct store_position *r)
-{
-    const struct rules *rules = lane->partition.setting->rules;
-    const struct layout *layout = rules_layout(rules);
-    struct rules_stats *stats = &lane->partition.stats;
-
-    for (size_t i = 0; i < r->stat_count; i++) {
-        struct number value;
-        if (!number_parse(r->stats[i].value, &value) || !value.is_int)
-            continue;
-        for (uint32_t m = 0; m < layout->machine_count; m++) {
-            uint32_t states = layout->machines[m].state_count;
-            for (uint32_t from = 0; from < states; from++) {
-                if (slice_equal(r->stats[i].field, rules_stats_state_field(rules, m, from)))
-                    stats->states[rules_stats_state(rules, m, from)] = value.i;
-                for (uint32_t to = 0; to < states; to++)
-                    if (slice_equal(r->stats[i].field,
-                                    rules_stats_transition_field(rules, m, from, to)))
-                        stats->transitions[rules_stats_transition(rules, m, from, to)] = value.i;
-            }
-        }
-    }
-}
-
 static enum err read_layouts(struct worker *worker, struct lane *lane,
                              const struct store_position *r, struct errinfo *info)
 {
@@ -329,7 +305,7 @@ static enum err set_up_from_r(struct worker *worker, struct lane *lane, const st
     lane->journal_applied = found->r.journal;
     lane->migrating =
         found->r.customers > 0; /* if a change of rules was under way, it is ended first */
-    read_stats(lane, &found->r);
+    stats_read(&lane->partition, &found->r);
     return read_layouts(worker, lane, &found->r, info);
 }
 

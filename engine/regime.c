@@ -14,7 +14,7 @@
 #include "core/check.h"
 #include "core/log.h"
 #include "core/mp.h"
-#include "core/number.h"
+#include "engine/stats.h"
 #include "engine/worker_inner.h"
 
 #define MIGRATE_PAGE 4096
@@ -200,36 +200,6 @@ void regime_free_all(struct worker *worker)
     free(worker->archive);
 }
 
-/*
- * ---- statistics: transitions by name; who stands where is counted anew while the records are
- * looked at ----
- */
-
-static void keep_transitions(const struct partition *from, struct partition *to)
-{
-    const struct rules *before = from->setting->rules, *after = to->setting->rules;
-    const struct layout *old = rules_layout(before), *new = rules_layout(after);
-    for (uint32_t m = 0; m < old->machine_count; m++)
-        for (uint32_t n = 0; n < new->machine_count; n++) {
-            if (!slice_equal(old->machines[m].name, new->machines[n].name))
-                continue;
-            for (uint32_t a = 0; a < old->machines[m].state_count * old->machines[m].state_count;
-                 a++) {
-                uint32_t x = a / old->machines[m].state_count, y = a % old->machines[m].state_count,
-                         p = 0, q = 0;
-                while (p < new->machines[n].state_count &&
-                       !slice_equal(new->machines[n].states[p], old->machines[m].states[x]))
-                    p++;
-                while (q < new->machines[n].state_count &&
-                       !slice_equal(new->machines[n].states[q], old->machines[m].states[y]))
-                    q++;
-                if (p < new->machines[n].state_count && q < new->machines[n].state_count)
-                    to->stats.transitions[rules_stats_transition(after, n, p, q)] =
-                        from->stats.transitions[rules_stats_transition(before, m, x, y)];
-            }
-        }
-}
-
 /* ---- the switch ---- */
 
 static void start_anew(struct lane *lane, struct regime *to)
@@ -243,29 +213,12 @@ static void start_anew(struct lane *lane, struct regime *to)
     lane->partition.customers = before.customers;
     lane->partition.counters = before.counters;
     lane->partition.cold_until_ms = before.customers ? INT64_MIN : INT64_MAX;
-    keep_transitions(&before, &lane->partition);
+    stats_keep_transitions(&before, &lane->partition);
     partition_fini(&before);
     lane->regime = to;
     lane->switches++;
     lane->layout_stored = false;
     lane->migrating = true;
-}
-
-/* Who stands where is counted anew by the migration: until its first page is written, nobody stands anywhere. */
-static void count_nobody(struct worker *worker, const struct regime *to,
-                         struct checkpoint *checkpoint)
-{
-    const struct rules *rules = to->ruleset->rules;
-    const struct layout *layout = rules_layout(rules);
-    size_t states = rules_stats_state(rules, layout->machine_count, 0), count = 0;
-
-    arena_reset(&worker->page);
-    struct checkpoint_stat *stats = arena_alloc(&worker->page, (states + 1) * sizeof *stats);
-    for (uint32_t m = 0; m < layout->machine_count; m++)
-        for (uint32_t state = 0; state < layout->machines[m].state_count; state++)
-            stats[count++] = (struct checkpoint_stat){rules_stats_state_field(rules, m, state), 0};
-    checkpoint->stats = stats;
-    checkpoint->stat_count = count;
 }
 
 enum err regime_switch(struct worker *worker, struct lane *lane, struct regime *to,
@@ -278,7 +231,8 @@ enum err regime_switch(struct worker *worker, struct lane *lane, struct regime *
     checkpoint.journal = journal;
     checkpoint.timers_reset = true;
     checkpoint.layout = rules_layout(lane->partition.setting->rules)->id;
-    count_nobody(worker, to, &checkpoint);
+    arena_reset(&worker->page);
+    stats_add_change(&lane->partition, to->ruleset->rules, &worker->page, &checkpoint);
     enum err rc = store_save(worker->seams.load_store, &checkpoint, NULL, info);
     if (rc != ERR_NONE)
         return rc;
@@ -294,16 +248,6 @@ enum err regime_switch(struct worker *worker, struct lane *lane, struct regime *
 }
 
 /* ---- looking at each customer once ---- */
-
-static void count_states(struct partition *partition, const struct customer *customer)
-{
-    const struct rules *rules = partition->setting->rules;
-    const struct layout *layout = rules_layout(rules);
-    for (uint32_t m = 0; m < layout->machine_count; m++) {
-        uint32_t state = customer_machine_now(layout, customer, m).state;
-        partition->stats.states[rules_stats_state(rules, m, state)]++;
-    }
-}
 
 struct migrated {
     uint64_t records;
@@ -328,7 +272,7 @@ static enum err migrate_record(struct worker *worker, struct lane *lane, struct 
         .deadline_ms = rules_deadline(lane->partition.setting->rules, customer),
         .deadline_changed = true,
     };
-    count_states(&lane->partition, customer);
+    stats_count(&lane->partition, customer);
     page->records++;
     page->state_gone += (flags & CODEC_STATE_GONE) != 0;
     customer_free(layout, customer);
@@ -367,7 +311,7 @@ static enum err migrate_page(struct worker *worker, struct lane *lane, bool *mor
             rc = migrate_record(worker, lane, request.timer_customers[i], request.timer_records[i],
                                 &records[checkpoint.record_count++], &page, info);
     checkpoint.records = records;
-    flush_stats(lane, &worker->page, &checkpoint);
+    stats_add(&lane->partition, &worker->page, &checkpoint);
     flush_layout(worker, lane, &worker->page, &checkpoint);
     if (rc == ERR_NONE)
         rc = store_save(worker->seams.load_store, &checkpoint, NULL, info);

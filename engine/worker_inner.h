@@ -132,9 +132,8 @@ void flush_move(struct worker *worker, struct lane *lane);
 size_t flush_dirty(const struct worker *worker);
 /* So many that a checkpoint is due. */
 bool flush_has_many_changes(const struct worker *worker);
-/* The parts of a checkpoint that every one of a lane has: position, statistics, layout. */
+/* The parts of a checkpoint that every one of a lane has: position, layout. */
 struct checkpoint flush_position(const struct worker *worker, const struct lane *lane);
-void flush_stats(const struct lane *lane, struct arena *arena, struct checkpoint *checkpoint);
 void flush_layout(struct worker *worker, const struct lane *lane, struct arena *arena,
                   struct checkpoint *checkpoint);
 

@@ -155,8 +155,22 @@ struct store *store_redis_open(const char *url, const char *prefix, const char *
 struct store_bank;
 struct store_bank *store_bank_new(void);
 void store_bank_free(struct store_bank *bank);
-void store_bank_wipe(struct store_bank *bank);                       /* as FLUSHALL */
-void store_bank_fail_loads(struct store_bank *bank, unsigned count); /* the next ones: ERR_RETRY */
-uint64_t store_bank_records_read(struct store_bank *bank);           /* since it is there */
+void store_bank_wipe(struct store_bank *bank); /* as FLUSHALL */
+
+/* A backup, and what brings it back: as a failover to a replica that lags, or a restart without the last seconds. */
+void store_bank_back_up(struct store_bank *bank);
+void store_bank_restore(struct store_bank *bank); /* without a backup: nothing */
+
+enum store_bank_failure {
+    STORE_BANK_LOAD_AWAY, /* ERR_RETRY */
+    STORE_BANK_SAVE_AWAY, /* ERR_RETRY: nothing lands */
+    STORE_BANK_SAVE_UNSAID, /* ERR_FENCED, though it has landed: the answer is lost, and nobody can be asked */
+    STORE_BANK_SAVE_HALF, /* ERR_FENCED: half of it has landed, and R is gone */
+    STORE_BANK_FAILURES
+};
+/* The next `count` of these calls fail so. */
+void store_bank_fail(struct store_bank *bank, enum store_bank_failure how, unsigned count);
+
+uint64_t store_bank_records_read(struct store_bank *bank); /* since it is there */
 struct store *store_memory_open(struct store_bank *bank);
 #endif

@@ -53,10 +53,11 @@ struct shelf { /* one partition */
 };
 
 struct store_bank {
-    pthread_mutex_t lock;
-    struct shelf *shelves; /* under lock, with all that hangs on them */
-    uint64_t records_read; /* under lock */
-    unsigned failing;      /* loads to come, under lock */
+    pthread_mutex_t lock; /* of all that follows */
+    struct shelf *shelves;
+    struct shelf *backup;
+    uint64_t records_read;
+    unsigned failing[STORE_BANK_FAILURES]; /* calls to come */
 };
 
 struct store_memory {
@@ -105,6 +106,7 @@ static void take_out(struct deadlines *deadlines, struct entry *entry)
     size_t index = entry->heap_index;
     if (index == NOT_IN_HEAP)
         return;
+    CHECK(deadlines->entries); /* it is in there */
     entry->heap_index = NOT_IN_HEAP;
     struct entry *last = deadlines->entries[--deadlines->count];
     if (last != entry)
@@ -276,18 +278,15 @@ static struct shelf *find_shelf(struct store_bank *bank, struct topic_partition 
     return NULL;
 }
 
-static struct shelf *made_shelf(struct store_bank *bank, struct topic_partition of)
+static struct shelf *new_shelf(struct shelf **shelves, struct topic_partition of)
 {
-    struct shelf *shelf = find_shelf(bank, of);
-    if (shelf)
-        return shelf;
-    shelf = heap_new(sizeof(*shelf));
+    struct shelf *shelf = heap_new(sizeof(*shelf));
     shelf->topic = strdup(of.topic);
     CHECK(shelf->topic);
     shelf->partition = of.partition;
     make_buckets(shelf, 64);
-    shelf->next = bank->shelves;
-    bank->shelves = shelf;
+    shelf->next = *shelves;
+    *shelves = shelf;
     return shelf;
 }
 
@@ -330,6 +329,14 @@ static enum err fenced(struct topic_partition of, struct errinfo *info)
                    (int)of.partition);
 }
 
+static bool fails(struct store_bank *bank, enum store_bank_failure how)
+{
+    if (bank->failing[how] == 0)
+        return false;
+    bank->failing[how]--;
+    return true;
+}
+
 static struct shelf *owned_shelf(struct store_bank *bank, struct topic_partition of, uint64_t token)
 {
     struct shelf *shelf = find_shelf(bank, of);
@@ -342,7 +349,9 @@ static enum err memory_own(struct store *store, struct topic_partition of, uint6
 {
     (void)info;
     struct store_bank *bank = lock(store);
-    struct shelf *shelf = made_shelf(bank, of);
+    struct shelf *shelf = find_shelf(bank, of);
+    if (!shelf)
+        shelf = new_shelf(&bank->shelves, of);
     shelf->owner = token;
     *position = shelf->has_position ? shelf->position : (struct store_position){.found = false};
     position->version = shelf->version;
@@ -425,10 +434,8 @@ static enum err memory_load(struct store *store, struct store_request *requests,
 {
     struct store_bank *bank = lock(store);
     enum err rc = ERR_NONE;
-    if (bank->failing > 0) {
-        bank->failing--;
+    if (fails(bank, STORE_BANK_LOAD_AWAY))
         return unlock(bank, err_set(info, ERR_RETRY, "the test wants it so"));
-    }
     for (size_t i = 0; i < count && rc == ERR_NONE; i++)
         rc = load_one(bank, &requests[i], arena, info);
     return unlock(bank, rc);
@@ -474,22 +481,41 @@ static void save_layout(struct shelf *shelf, const struct checkpoint *checkpoint
     buf_fini(&id);
 }
 
+static void save_records(struct shelf *shelf, const struct checkpoint *checkpoint, size_t count)
+{
+    if (checkpoint->timers_reset)
+        reset_deadlines(&shelf->deadlines);
+    for (size_t i = 0; i < count; i++)
+        save_record(shelf, &checkpoint->records[i]);
+}
+
+static void save_rest(struct shelf *shelf, const struct checkpoint *checkpoint)
+{
+    for (size_t i = 0; i < checkpoint->stat_count; i++)
+        set_number(&shelf->stats, checkpoint->stats[i].field, checkpoint->stats[i].value);
+    save_layout(shelf, checkpoint);
+    save_position(shelf, checkpoint);
+}
+
 static enum err memory_save(struct store *store, const struct checkpoint *checkpoint,
                             const struct checkpoint *next, struct errinfo *info)
 {
     (void)next;
     struct store_bank *bank = lock(store);
+    if (fails(bank, STORE_BANK_SAVE_AWAY))
+        return unlock(bank, err_set(info, ERR_RETRY, "the test wants it so"));
     struct shelf *shelf = owned_shelf(bank, checkpoint->of, checkpoint->token);
     if (!shelf || shelf->version != checkpoint->version_before)
         return unlock(bank, fenced(checkpoint->of, info));
-    if (checkpoint->timers_reset)
-        reset_deadlines(&shelf->deadlines);
-    for (size_t i = 0; i < checkpoint->record_count; i++)
-        save_record(shelf, &checkpoint->records[i]);
-    for (size_t i = 0; i < checkpoint->stat_count; i++)
-        set_number(&shelf->stats, checkpoint->stats[i].field, checkpoint->stats[i].value);
-    save_layout(shelf, checkpoint);
-    save_position(shelf, checkpoint);
+    if (fails(bank, STORE_BANK_SAVE_HALF)) {
+        shelf->has_position = false;
+        save_records(shelf, checkpoint, checkpoint->record_count / 2);
+        return unlock(bank, err_set(info, ERR_FENCED, "the test wants it so"));
+    }
+    save_records(shelf, checkpoint, checkpoint->record_count);
+    save_rest(shelf, checkpoint);
+    if (fails(bank, STORE_BANK_SAVE_UNSAID))
+        return unlock(bank, err_set(info, ERR_FENCED, "the test wants it so"));
     return unlock(bank, ERR_NONE);
 }
 
@@ -535,21 +561,74 @@ struct store_bank *store_bank_new(void)
     return bank;
 }
 
-void store_bank_wipe(struct store_bank *bank)
+static void free_shelves(struct shelf **shelves)
 {
-    CHECK(pthread_mutex_lock(&bank->lock) == 0);
-    for (struct shelf *shelf = bank->shelves, *next; shelf; shelf = next) {
+    for (struct shelf *shelf = *shelves, *next; shelf; shelf = next) {
         next = shelf->next;
         free_shelf(shelf);
     }
-    bank->shelves = NULL;
+    *shelves = NULL;
+}
+
+static void copy_entries(const struct shelf *from, struct shelf *to)
+{
+    for (size_t i = 0; i <= from->bucket_mask; i++)
+        for (const struct entry *entry = from->buckets[i]; entry; entry = entry->next) {
+            struct entry *copy = found_or_made(to, buf_slice(&entry->key));
+            buf_add_slice(&copy->record, buf_slice(&entry->record));
+            set_deadline(&to->deadlines, copy, entry->deadline_ms);
+        }
+}
+
+static void add_fields(struct fields *to, const struct fields *from)
+{
+    for (size_t i = 0; i < from->count; i++)
+        set_field(to, buf_slice(&from->items[i].name), buf_slice(&from->items[i].value));
+}
+
+static void copy_shelves(const struct shelf *from, struct shelf **to)
+{
+    for (; from; from = from->next) {
+        struct shelf *copy = new_shelf(to, (struct topic_partition){from->topic, from->partition});
+        copy->owner = from->owner;
+        copy->version = from->version;
+        copy->has_position = from->has_position;
+        copy->position = from->position;
+        add_fields(&copy->stats, &from->stats);
+        add_fields(&copy->layouts, &from->layouts);
+        copy_entries(from, copy);
+    }
+}
+
+void store_bank_wipe(struct store_bank *bank)
+{
+    CHECK(pthread_mutex_lock(&bank->lock) == 0);
+    free_shelves(&bank->shelves);
     CHECK(pthread_mutex_unlock(&bank->lock) == 0);
 }
 
-void store_bank_fail_loads(struct store_bank *bank, unsigned count)
+void store_bank_back_up(struct store_bank *bank)
 {
     CHECK(pthread_mutex_lock(&bank->lock) == 0);
-    bank->failing = count;
+    free_shelves(&bank->backup);
+    copy_shelves(bank->shelves, &bank->backup);
+    CHECK(pthread_mutex_unlock(&bank->lock) == 0);
+}
+
+void store_bank_restore(struct store_bank *bank)
+{
+    CHECK(pthread_mutex_lock(&bank->lock) == 0);
+    if (bank->backup) {
+        free_shelves(&bank->shelves);
+        copy_shelves(bank->backup, &bank->shelves);
+    }
+    CHECK(pthread_mutex_unlock(&bank->lock) == 0);
+}
+
+void store_bank_fail(struct store_bank *bank, enum store_bank_failure how, unsigned count)
+{
+    CHECK(pthread_mutex_lock(&bank->lock) == 0);
+    bank->failing[how] = count;
     CHECK(pthread_mutex_unlock(&bank->lock) == 0);
 }
 
@@ -565,7 +644,8 @@ void store_bank_free(struct store_bank *bank)
 {
     if (!bank)
         return;
-    store_bank_wipe(bank);
+    free_shelves(&bank->shelves);
+    free_shelves(&bank->backup);
     CHECK(pthread_mutex_destroy(&bank->lock) == 0);
     free(bank);
 }
