@@ -95,7 +95,7 @@ void flush_await(struct worker *worker)
 
 bool flush_has_room(const struct worker *worker)
 {
-    return worker->under_way < PUBLISHER_QUEUE_MAX;
+    return worker->under_way < PUBLISHER_QUEUE_MAX + publisher_waits(&worker->publisher);
 }
 
 /* ---- the journal ---- */
@@ -140,7 +140,8 @@ size_t flush_dirty(const struct worker *worker)
 
 bool flush_has_many_changes(const struct worker *worker)
 {
-    return flush_dirty(worker) >= worker->seams.changes_max;
+    return flush_dirty(worker) >= worker->seams.changes_max &&
+           publisher_waits(&worker->publisher) == 0;
 }
 
 /* By the watermark, or by those who have been read because a timer might be due: for such a bound they would be read again. */
@@ -288,6 +289,12 @@ static void commit_offset(struct worker *worker, struct lane *lane)
     lane->uncommitted = false;
 }
 
+static bool needs_commit(const struct lane *lane)
+{
+    return lane_is_live(lane) &&
+           (lane->uncommitted || lane->c_offset != lane->partition.next_offset);
+}
+
 static bool needs_checkpoint(const struct lane *lane)
 {
     return lane->phase != LANE_PARKED &&
@@ -310,10 +317,10 @@ bool flush_epoch(struct worker *worker, bool checkpoint)
         return false;
     for (size_t i = 0; i < worker->lane_count; i++) {
         struct lane *lane = &worker->lanes[i];
-        if (lane_is_live(lane) &&
-            (lane->uncommitted || lane->c_offset != lane->partition.next_offset))
+        if (needs_commit(lane))
             commit_offset(worker, lane);
     }
+    checkpoint = checkpoint && publisher_waits(&worker->publisher) == 0;
     for (size_t i = 0; i < worker->lane_count && checkpoint; i++)
         if (needs_checkpoint(&worker->lanes[i]))
             take_checkpoint(worker, &worker->lanes[i]);
@@ -351,17 +358,27 @@ void flush_if_due(struct worker *worker)
         flush_epoch(worker, checkpoint_due(worker));
 }
 
+static bool is_flushed(const struct worker *worker)
+{
+    bool flushed = epoch_is_empty(worker->open);
+    for (size_t i = 0; i < worker->lane_count; i++)
+        flushed =
+            flushed && !needs_commit(&worker->lanes[i]) && !needs_checkpoint(&worker->lanes[i]);
+    return flushed;
+}
+
 bool flush_drain(struct worker *worker, int64_t timeout_ms)
 {
     int64_t until_ms = worker_now_ms(worker) + timeout_ms;
-    bool flushed = false;
 
     while (!worker->in_doubt && worker->fatal == ERR_NONE && worker_now_ms(worker) < until_ms) {
         flush_collect(worker, worker->under_way > 0 ? 50 : 0);
-        if (!flushed)
-            flushed = flush_epoch(worker, true);
+        if (!is_flushed(worker))
+            flush_epoch(worker, true);
         else if (worker->under_way == 0)
             return !worker->in_doubt;
+        if (worker->seams.single_threaded && publisher_waits(&worker->publisher) > 0)
+            return false; /* for Redis, and the clock stands */
     }
     return false;
 }

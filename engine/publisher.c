@@ -1,5 +1,6 @@
 #include "engine/publisher.h"
 
+#include <string.h>
 #include <time.h>
 
 #include "core/check.h"
@@ -20,27 +21,14 @@ static void pause_ms(int ms)
     nanosleep(&time, NULL);
 }
 
-/*
- * Repeats while the answer is ERR_RETRY, with back-off, until it is another or the publisher is
- * stopped.
- */
-struct back_off {
-    int next_ms;
-};
-
-static bool again(struct publisher *publisher, struct back_off *back_off, const char *what,
-                  const struct errinfo *info)
+/* A growing pause with jitter, *back_off_ms the last one; 0: the first. */
+static int next_pause_ms(const struct publisher *publisher, int *back_off_ms)
 {
-    if (atomic_load(&publisher->stopping))
-        return false;
-    if (back_off->next_ms == 0)
-        log_warn("publisher.waiting", "for=%s reason=\"%s\"", what, info->text);
-    back_off->next_ms = back_off->next_ms ? back_off->next_ms * 2 : BACK_OFF_MIN_MS;
-    if (back_off->next_ms > BACK_OFF_MAX_MS)
-        back_off->next_ms = BACK_OFF_MAX_MS;
-    pause_ms(back_off->next_ms / 2 +
-             (int)(clock_monotonic_ms(&publisher->options.clock) % (back_off->next_ms / 2 + 1)));
-    return true;
+    *back_off_ms = *back_off_ms ? *back_off_ms * 2 : BACK_OFF_MIN_MS;
+    if (*back_off_ms > BACK_OFF_MAX_MS)
+        *back_off_ms = BACK_OFF_MAX_MS;
+    int64_t noise = clock_monotonic_ms(&publisher->options.clock) % (*back_off_ms / 2 + 1);
+    return *back_off_ms / 2 + (int)noise;
 }
 
 static enum err produce(struct publisher *publisher, const struct epoch_output *output,
@@ -108,28 +96,24 @@ static enum err send_transaction(struct publisher *publisher, struct epoch *epoc
     return rc;
 }
 
-/* Redis may be away for a while: checkpoints are retried in order, never skipped. */
+/* ERR_RETRY: Redis is away; those that have landed are not saved again. */
 static enum err save_checkpoints(struct publisher *publisher, struct epoch *epoch)
 {
     for (size_t i = 0; i < epoch->checkpoint_count; i++) {
         const struct checkpoint *next =
             i + 1 < epoch->checkpoint_count ? &epoch->checkpoints[i + 1].checkpoint : NULL;
-        struct back_off back_off = {0};
-        enum err rc;
-        do
-            rc = store_save(publisher->options.store, &epoch->checkpoints[i].checkpoint, next,
-                            &epoch->info);
-        while (rc == ERR_RETRY && !atomic_load(&publisher->abandoned) &&
-               again(publisher, &back_off, "redis", &epoch->info));
+        if (epoch->checkpoints[i].landed)
+            continue;
+        enum err rc = store_save(publisher->options.store, &epoch->checkpoints[i].checkpoint, next,
+                                 &epoch->info);
         if (rc != ERR_NONE)
             return rc;
-        if (back_off.next_ms)
-            log_info("publisher.resumed", "with=redis");
         epoch->checkpoints[i].landed = true;
     }
     return ERR_NONE;
 }
 
+/* ERR_RETRY: it is committed, and its checkpoints have to wait. */
 static enum err publish(struct publisher *publisher, struct epoch *epoch)
 {
     enum err rc = ERR_NONE;
@@ -138,19 +122,24 @@ static enum err publish(struct publisher *publisher, struct epoch *epoch)
     if (epoch->offset_count > 0)
         rc = send_transaction(publisher, epoch);
     if (rc != ERR_NONE)
-        return rc;
+        return rc == ERR_RETRY ? ERR_FENCED : rc;
     epoch->committed = true;
+    if (publisher_waits(publisher) > 0 && epoch->checkpoint_count > 0)
+        return ERR_RETRY;
     return save_checkpoints(publisher, epoch);
 }
 
 static enum err settle(struct publisher *publisher, struct epoch *epoch)
 {
-    struct back_off back_off = {0};
+    int back_off_ms = 0;
     enum err rc;
-    do
-        rc = sink_settle(publisher->options.sink, &epoch->info);
-    while (rc == ERR_RETRY && again(publisher, &back_off, "kafka", &epoch->info));
-    if (back_off.next_ms && rc == ERR_NONE)
+    while ((rc = sink_settle(publisher->options.sink, &epoch->info)) == ERR_RETRY &&
+           !atomic_load(&publisher->stopping)) {
+        if (back_off_ms == 0)
+            log_warn("publisher.waiting", "for=kafka reason=\"%s\"", epoch->info.text);
+        pause_ms(next_pause_ms(publisher, &back_off_ms));
+    }
+    if (back_off_ms && rc == ERR_NONE)
         log_info("publisher.resumed", "with=kafka");
     return rc;
 }
@@ -161,21 +150,103 @@ static enum err outcome(enum err rc)
     return rc == ERR_NONE || rc == ERR_FATAL || rc == ERR_CONFIG ? rc : ERR_FENCED;
 }
 
+static void give_back(struct publisher *publisher, struct epoch *epoch, enum err rc)
+{
+    epoch->outcome = outcome(rc);
+    publisher->broken = publisher->broken || epoch->outcome != ERR_NONE;
+    CHECK(ring_push(&publisher->done, epoch));
+}
+
+/* ---- those that wait for Redis ---- */
+
+unsigned publisher_waits(const struct publisher *publisher)
+{
+    return atomic_load(&publisher->waiting_count);
+}
+
+static void set_retry(struct publisher *publisher)
+{
+    publisher->retry_ms = clock_monotonic_ms(&publisher->options.clock) +
+                          next_pause_ms(publisher, &publisher->back_off_ms);
+}
+
+static void put_aside(struct publisher *publisher, struct epoch *epoch)
+{
+    unsigned count = publisher_waits(publisher);
+    CHECK(count < PUBLISHER_QUEUE_MAX);
+    if (count == 0) {
+        log_warn("publisher.waiting", "for=redis reason=\"%s\"", epoch->info.text);
+        publisher->back_off_ms = 0;
+        set_retry(publisher);
+    }
+    publisher->waiting[count] = epoch;
+    atomic_store(&publisher->waiting_count, count + 1);
+}
+
+static struct epoch *take_first(struct publisher *publisher)
+{
+    struct epoch *first = publisher->waiting[0];
+    unsigned count = publisher_waits(publisher) - 1;
+    memmove(publisher->waiting, publisher->waiting + 1, count * sizeof(struct epoch *));
+    atomic_store(&publisher->waiting_count, count);
+    return first;
+}
+
+static void discard_waiting(struct publisher *publisher)
+{
+    while (publisher_waits(publisher) > 0) {
+        struct epoch *epoch = take_first(publisher);
+        give_back(publisher, epoch,
+                  err_set(&epoch->info, ERR_FENCED, "discarded while Redis was away"));
+    }
+}
+
+/* Checkpoints are repeated in order, never skipped. */
+static void retry_waiting(struct publisher *publisher)
+{
+    if (is_off(publisher))
+        discard_waiting(publisher);
+    while (publisher_waits(publisher) > 0 &&
+           clock_monotonic_ms(&publisher->options.clock) >= publisher->retry_ms) {
+        enum err rc = save_checkpoints(publisher, publisher->waiting[0]);
+        if (rc == ERR_RETRY) {
+            set_retry(publisher);
+            return;
+        }
+        give_back(publisher, take_first(publisher), rc);
+        if (rc == ERR_NONE && publisher_waits(publisher) == 0)
+            log_info("publisher.resumed", "with=redis");
+    }
+}
+
+/* ---- one at a time ---- */
+
+static void do_settle(struct publisher *publisher, struct epoch *epoch)
+{
+    epoch->outcome = outcome(settle(publisher, epoch));
+    publisher->broken = epoch->outcome != ERR_NONE;
+    if (!publisher->broken)
+        atomic_store(&publisher->abandoned, false);
+    CHECK(ring_push(&publisher->done, epoch));
+}
+
 bool publisher_step(struct publisher *publisher, int timeout_ms)
 {
+    retry_waiting(publisher);
+    if (publisher_waits(publisher) > 0 && timeout_ms > BACK_OFF_MIN_MS)
+        timeout_ms = BACK_OFF_MIN_MS;
     struct epoch *epoch = ring_pop(&publisher->todo, timeout_ms);
     if (!epoch)
         return false;
     if (epoch->kind == EPOCH_SETTLE) {
-        epoch->outcome = outcome(settle(publisher, epoch));
-        publisher->broken = epoch->outcome != ERR_NONE;
-        if (!publisher->broken)
-            atomic_store(&publisher->abandoned, false);
-    } else {
-        epoch->outcome = outcome(publish(publisher, epoch));
-        publisher->broken = publisher->broken || epoch->outcome != ERR_NONE;
+        do_settle(publisher, epoch);
+        return true;
     }
-    CHECK(ring_push(&publisher->done, epoch));
+    enum err rc = publish(publisher, epoch);
+    if (rc == ERR_RETRY)
+        put_aside(publisher, epoch);
+    else
+        give_back(publisher, epoch, rc);
     return true;
 }
 
@@ -186,6 +257,7 @@ static void *run(void *self)
         publisher_step(publisher, 100);
     while (publisher_step(publisher, 0))
         ; /* sent back unsent */
+    discard_waiting(publisher);
     return NULL;
 }
 
@@ -207,6 +279,7 @@ void publisher_start(struct publisher *publisher)
 static void send_back(struct publisher *publisher)
 {
     struct epoch *epoch;
+    discard_waiting(publisher);
     while ((epoch = ring_pop(&publisher->todo, 0))) {
         epoch->outcome = err_set(&epoch->info, ERR_FENCED, "discarded at the end");
         CHECK(ring_push(&publisher->done, epoch));

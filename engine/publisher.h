@@ -3,7 +3,8 @@
  * committed, the checkpoints.
  *
  * A thread of its own beside the worker. Epochs go in by publisher_push() and all come back by
- * publisher_pop(), in order. After a doubt (an unknown or failed commit, a checkpoint that did not
+ * publisher_pop(): in order, but that one whose checkpoints wait for Redis is overtaken by those
+ * without checkpoints. After a doubt (an unknown or failed commit, a checkpoint that did not
  * land) everything that follows comes back untouched with ERR_FENCED until an EPOCH_SETTLE has been
  * through. publisher_step() is the thread's body, for tests and the simulator.
  */
@@ -33,6 +34,11 @@ struct publisher_options {
 struct publisher {
     struct publisher_options options;
     struct ring todo, done;
+    /* Committed, but Redis is away: their checkpoints are tried again, in order. */
+    struct epoch *waiting[PUBLISHER_QUEUE_MAX];
+    atomic_uint waiting_count; /* written by the publisher only */
+    int64_t retry_ms;          /* monotonic: when the first of them is */
+    int back_off_ms;
     atomic_bool abandoned; /* the worker is in doubt: send back what is queued */
     atomic_bool stopping;
     bool broken; /* since the last settle */
@@ -49,7 +55,13 @@ void publisher_start(struct publisher *publisher); /* the thread */
 void publisher_stop(struct publisher *publisher);
 void publisher_fini(struct publisher *publisher);
 
-/* False where two are under way. */
+/*
+ * How many have been committed and wait for Redis. As long as there are such, epochs without checkpoints go through beside
+ * them, and one with checkpoints must not be pushed. Any thread.
+ */
+unsigned publisher_waits(const struct publisher *publisher);
+
+/* False where two are under way that do not wait. */
 bool publisher_push(struct publisher *publisher, struct epoch *epoch);
 
 /* The next one that has been through, or NULL; waits at most timeout_ms. */

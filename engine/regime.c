@@ -18,7 +18,7 @@
 #include "engine/worker_inner.h"
 
 #define MIGRATE_PAGE 4096
-#define DRAIN_MS     120000
+#define DRAIN_MS     5000 /* it takes some 100 ms; meanwhile the consumer is not polled */
 #define TEXTS_MAX    (RULES_MACHINES_MAX + 2)
 
 /* ---- what journals and Redis have told ---- */
@@ -416,7 +416,8 @@ static void follow_all(struct worker *worker, const struct ruleset *wanted)
 void regime_follow(struct worker *worker)
 {
     const struct ruleset *wanted = atomic_load(&worker->wanted);
-    if (worker->in_doubt || has_followed(worker, wanted))
+    if (worker->in_doubt || has_followed(worker, wanted) ||
+        publisher_waits(&worker->publisher) > 0) /* a change needs Redis */
         return;
     for (size_t i = 0; i < worker->lane_count; i++)
         if (!lane_is_live(&worker->lanes[i]) || worker->lanes[i].migrating)

@@ -106,12 +106,19 @@ void worker_reread(struct worker *worker, struct lane *lane)
         worker_doubt(worker, info.text);
 }
 
+/* Memory is full of what Redis has to take first, and it is away. */
+static bool is_held_up(const struct worker *worker)
+{
+    return publisher_waits(&worker->publisher) > 0 && loading_is_over(worker);
+}
+
 void worker_unblock(struct worker *worker)
 {
     struct errinfo info = {""};
     int64_t now_ms = worker_now_ms(worker);
 
-    for (size_t i = 0; i < worker->lane_count && flush_has_room(worker); i++) {
+    for (size_t i = 0; i < worker->lane_count && flush_has_room(worker) && !is_held_up(worker);
+         i++) {
         struct lane *lane = &worker->lanes[i];
         if (!lane->blocked || now_ms < lane->retry_ms)
             continue;
@@ -234,6 +241,10 @@ static void act_on_doubt(struct worker *worker)
 static void keep_memory_bounded(struct worker *worker)
 {
     loading_evict(worker, SOURCE_BATCH_MAX);
+    if (is_held_up(worker)) {
+        worker_block_all(worker, "memory is full, and Redis is away");
+        return;
+    }
     if (!loading_is_over(worker) || !flush_has_room(worker))
         return;
     flush_epoch(worker, true);
@@ -396,7 +407,8 @@ static bool drain(struct worker *worker, int64_t timeout_ms)
         if (worker->phase == WORKER_UNASSIGNED ||
             flush_drain(worker, until_ms - worker_now_ms(worker)))
             return true;
-        if (worker_now_ms(worker) >= until_ms)
+        if (worker_now_ms(worker) >= until_ms ||
+            (worker->seams.single_threaded && publisher_waits(&worker->publisher) > 0))
             return false;
     }
     return false;

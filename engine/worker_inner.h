@@ -17,7 +17,8 @@
 #include "rules/failures.h"
 #include "state/codec.h"
 
-#define WORKER_EPOCHS (PUBLISHER_QUEUE_MAX + 2) /* under way, being filled, a settle */
+#define WORKER_EPOCHS                                                                              \
+    (2 * PUBLISHER_QUEUE_MAX + 2) /* under way, waiting for Redis, being filled, a settle */
 
 /* How long a full epoch waits for room at the publisher where there is no other way on. */
 #define WORKER_ROOM_WAIT_MS 5000
@@ -130,7 +131,7 @@ void flush_journal(struct worker *worker, struct lane *lane, struct journal_reco
 /* How far the watermark has moved, into the journal, if that is not there yet. */
 void flush_move(struct worker *worker, struct lane *lane);
 size_t flush_dirty(const struct worker *worker);
-/* So many that a checkpoint is due. */
+/* So many that a checkpoint is due, and can be taken. */
 bool flush_has_many_changes(const struct worker *worker);
 /* The parts of a checkpoint that every one of a lane has: position, layout. */
 struct checkpoint flush_position(const struct worker *worker, const struct lane *lane);

@@ -114,6 +114,27 @@ static void test_redis_is_away_for_seconds_and_comes_back_with_older_data(void *
     run_to_the_end(&pipeline);
 }
 
+/* All customers are in memory: signals go on, and the checkpoints come when Redis does. */
+static void test_redis_is_away_and_signals_go_on(void **state)
+{
+    struct pipeline pipeline;
+
+    (void)state;
+    open_shop(&pipeline, &plain, 48);
+    run_to_the_midst(&pipeline);
+    pipeline_await_end(&pipeline);
+    free(cluster_redis_command(pipeline.redis, "SAVE"));
+    cluster_redis_kill(pipeline.redis);
+    pipeline_send(&pipeline, EVENTS / 4);
+    pipeline_await_log(&pipeline, 0, "publisher.waiting for=redis", 1);
+    pipeline_await_end(&pipeline);
+    pipeline_send(&pipeline, EVENTS / 8);
+    pipeline_await_end(&pipeline);
+    assert_int_equal(pipeline_log_count(&pipeline, 0, "partition.paused"), 0);
+    cluster_redis_restart(pipeline.redis);
+    run_to_the_end(&pipeline);
+}
+
 /* Customers are in Redis only, and Redis is away: partitions pause and go on. */
 static void test_redis_freezes_while_customers_are_needed_from_it(void **state)
 {
@@ -203,6 +224,7 @@ int main(void)
         cmocka_unit_test(test_redis_is_emptied),
         cmocka_unit_test(test_redis_is_killed_and_comes_back_empty),
         cmocka_unit_test(test_redis_is_away_for_seconds_and_comes_back_with_older_data),
+        cmocka_unit_test(test_redis_is_away_and_signals_go_on),
         cmocka_unit_test(test_redis_freezes_while_customers_are_needed_from_it),
         cmocka_unit_test(test_kafka_freezes),
         cmocka_unit_test(test_kafka_is_killed_and_comes_back),

@@ -7,6 +7,7 @@
  *
  * ctest-labels: engine
  */
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -564,6 +565,12 @@ static void run_to_end(struct world *world, struct worker *worker)
     run_to_end_within(world, worker, 200000);
 }
 
+static void run_for(struct world *world, struct worker *worker, int turns)
+{
+    for (int i = 0; i < turns; i++)
+        step(world, worker);
+}
+
 static void finish(struct world *world, struct worker *worker)
 {
     struct errinfo info;
@@ -639,6 +646,8 @@ static void test_a_publisher_beside_the_worker_changes_nothing(void **state)
             source_memory_rebalance(worker_source(worker), i % 1000 == 300);
         if (i == 900 || i == 2100)
             store_bank_wipe(world.bank);
+        if (i % 700 == 100)
+            store_bank_fail(world.bank, STORE_BANK_SAVE_AWAY, 3);
     }
     assert_true(is_through(&world));
     finish(&world, worker);
@@ -672,6 +681,66 @@ static void test_rules_that_fail_are_told_by_their_place(void **state)
     world_fini(&world);
 }
 
+/* What waits for it lands. */
+static void let_redis_come_back(struct world *world, struct worker *worker)
+{
+    for (int i = 0; i < STORE_BANK_FAILURES; i++)
+        store_bank_fail(world->bank, i, 0);
+    run_for(world, worker, 300);
+}
+
+/* Signals go on, though no checkpoint lands; new rules have to wait for one. */
+static void test_redis_is_away_and_everybody_is_in_memory(void **state)
+{
+    struct world world;
+    (void)state;
+    world_init(&world, 16, 1000000);
+    struct shop *shop = new_shop(16);
+    feed_from(&world, shop, EVENTS / 8);
+    struct worker *worker = new_worker(&world);
+    run_to_end(&world, worker);
+    uint64_t checkpoints = atomic_load(&worker_counters(worker)->checkpoints);
+    store_bank_fail(world.bank, STORE_BANK_SAVE_AWAY, UINT_MAX);
+    for (int i = 0; i < 10; i++) { /* two checkpoints wait, and some seconds pass */
+        feed_from(&world, shop, EVENTS / 80);
+        run_to_end_within(&world, worker, 2000);
+        run_for(&world, worker, 30);
+        world.wanted = world.other;
+        worker_follow(worker, world.wanted);
+    }
+    assert_true(atomic_load(&worker_counters(worker)->checkpoints) <= checkpoints + PARTITIONS);
+    close_partitions(&world);
+    run_to_end(&world, worker);
+    let_redis_come_back(&world, worker);
+    add_page(&world, 0, "last", SHOP_START_MS + 2 * FAR_AHEAD_MS);
+    run_to_end(&world, worker);
+    finish(&world, worker);
+    check(&world, 16);
+    assert_int_equal(world.changes, 2 * PARTITIONS); /* one is each partition's first */
+    shop_free(shop);
+    world_fini(&world);
+}
+
+/* Who has changed can't leave memory, so reading stops where it is full. */
+static void test_redis_is_away_and_memory_gets_full(void **state)
+{
+    struct world world;
+    (void)state;
+    world_init(&world, 17, 300);
+    world.batch_max = 40;
+    feed(&world, 17, EVENTS / 4);
+    struct worker *worker = new_worker(&world);
+    store_bank_fail(world.bank, STORE_BANK_SAVE_AWAY, UINT_MAX);
+    run_for(&world, worker, 3000);
+    assert_false(is_through(&world));
+    assert_in_range(atomic_load(&worker_counters(worker)->customers), 301, 400);
+    let_redis_come_back(&world, worker);
+    run_to_end(&world, worker);
+    finish(&world, worker);
+    check(&world, 17);
+    world_fini(&world);
+}
+
 static struct worker *disturb(struct world *world, struct worker *worker)
 {
     switch (pick(world, 15)) {
@@ -688,7 +757,7 @@ static struct worker *disturb(struct world *world, struct worker *worker)
         return worker;
     case 10:
     case 9:
-        store_bank_fail(world->bank, pick(world, STORE_BANK_FAILURES), 1 + pick(world, 2));
+        store_bank_fail(world->bank, pick(world, STORE_BANK_FAILURES), 1 + pick(world, 4));
         return worker;
     case 8: /* the rules change */
         if (!world->other)
@@ -762,6 +831,7 @@ static void run_disturbed(uint64_t seed, unsigned *moves, unsigned *rule_changes
     close_partitions(&world);
     worker = run_a_while(&world, worker, 20);
     run_to_end(&world, worker);
+    let_redis_come_back(&world, worker);
     finish(&world, worker);
     check(&world, seed);
     shop_free(shop);
@@ -828,12 +898,6 @@ static void run_until_signals(struct world *world, struct worker *worker, int64_
     for (int i = 0; i < 10000 && source_log_end(world->log, all_signals) < count; i++)
         step(world, worker);
     assert_true(source_log_end(world->log, all_signals) >= count);
-}
-
-static void run_for(struct world *world, struct worker *worker, int turns)
-{
-    for (int i = 0; i < turns; i++)
-        step(world, worker);
 }
 
 /*
@@ -1096,6 +1160,7 @@ static void test_thousands_of_timers_survive_disturbances(void **state)
         }
         add_page(&world, 0, "last", world.now_ms + 3600000);
         run_to_end(&world, worker);
+        let_redis_come_back(&world, worker);
         finish(&world, worker);
         check(&world, seed);
         world_fini(&world);
@@ -1439,6 +1504,8 @@ int main(void)
         cmocka_unit_test(test_each_assignment_waits_for_its_journal_anew),
         cmocka_unit_test(test_who_is_told_to_end_at_once_recovers_before),
         cmocka_unit_test(test_who_waits_for_recovery_can_be_told_to_end),
+        cmocka_unit_test(test_redis_is_away_and_everybody_is_in_memory),
+        cmocka_unit_test(test_redis_is_away_and_memory_gets_full),
         cmocka_unit_test(test_disturbances_lose_nothing_and_repeat_nothing),
         cmocka_unit_test(test_a_silence_with_thousands_of_timers_loses_none),
         cmocka_unit_test(test_an_event_after_thousands_of_timers_loses_none),
