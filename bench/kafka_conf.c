@@ -14,7 +14,7 @@
 static void on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
 {
     log_write(level <= SYSLOG_ERROR ? LOG_WARN : LOG_DEBUG, "kafka.client",
-              "client=%s facility=%s text=\"%s\"", rd_kafka_name(rk), facility, text);
+              "client=%s facility=%s text=%s", rd_kafka_name(rk), facility, log_quote(text).text);
 }
 
 static enum err set(rd_kafka_conf_t *conf, const char *name, const char *value,
@@ -35,16 +35,37 @@ static enum err set_all(rd_kafka_conf_t *conf, const struct kafka_setting *setti
     return rc;
 }
 
+/* NULL, or why it is refused. What librdkafka says repeats the value. */
+static const char *try_property(rd_kafka_conf_t *conf, const struct config_property *property,
+                                struct errinfo *why)
+{
+    if (set(conf, property->name, property->value, why) == ERR_NONE)
+        return NULL;
+    return property->is_secret ? "librdkafka does not take this value" : why->text;
+}
+
 static enum err set_property(rd_kafka_conf_t *conf, const struct config_property *property,
                              struct errinfo *info)
 {
     struct errinfo why;
-    if (set(conf, property->name, property->value, &why) == ERR_NONE)
+    const char *refused = try_property(conf, property, &why);
+    if (!refused)
         return ERR_NONE;
-    /* What librdkafka says repeats the value. */
     return err_set(info, ERR_CONFIG, "%s:%d:%d: kafka.properties: %s: %s", property->at.file,
-                   property->at.line, property->at.column, property->name,
-                   property->is_secret ? "librdkafka does not take this value" : why.text);
+                   property->at.line, property->at.column, property->name, refused);
+}
+
+void kafka_conf_check(const struct config *config, struct diag *diag)
+{
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    struct errinfo why;
+    for (size_t i = 0; i < config->property_count; i++) {
+        const struct config_property *property = &config->properties[i];
+        const char *refused = try_property(conf, property, &why);
+        if (refused)
+            diag_error(diag, property->at, "kafka.properties: %s: %s", property->name, refused);
+    }
+    rd_kafka_conf_destroy(conf);
 }
 
 rd_kafka_conf_t *kafka_conf_new(const struct config *config, const struct kafka_setting *ours,

@@ -12,6 +12,7 @@
 #include <librdkafka/rdkafka.h>
 
 #include "config/config.h"
+#include "core/diag.h"
 #include "core/err.h"
 
 struct kafka_setting {
@@ -22,6 +23,9 @@ struct kafka_setting {
 /* NULL on error (ERR_CONFIG). rd_kafka_new() takes it over when it succeeds. */
 rd_kafka_conf_t *kafka_conf_new(const struct config *config, const struct kafka_setting *ours,
                                 const struct kafka_setting *fixed, struct errinfo *info);
+
+/* Each of kafka.properties that librdkafka does not take is a mistake in `diag`. Nothing is connected to. */
+void kafka_conf_check(const struct config *config, struct diag *diag);
 
 /* What an error means: ERR_RETRY where the brokers are away, ERR_FATAL for all else. `what` was tried. */
 enum err kafka_conf_error(const struct config *config, rd_kafka_resp_err_t code, const char *what,

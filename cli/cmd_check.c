@@ -1,5 +1,6 @@
 #include <stdio.h>
 
+#include "bench/kafka_conf.h"
 #include "cli/cli.h"
 #include "cli/project.h"
 
@@ -30,6 +31,19 @@ static void say_well(const struct project *project)
     printf("\n");
 }
 
+static bool load(struct project *project, const char *path)
+{
+    struct diag diag;
+    diag_init(&diag);
+    project_load(project, path, NULL, &diag);
+    if (project->config)
+        kafka_conf_check(project->config, &diag);
+    diag_print(&diag, stderr);
+    bool well = diag.error_count == 0;
+    diag_fini(&diag);
+    return well;
+}
+
 int cmd_check(int argc, char **argv)
 {
     const char *config = NULL;
@@ -47,7 +61,7 @@ int cmd_check(int argc, char **argv)
         return rc;
     if (!config)
         return cli_wrong(argv[0], "-c FILE is missing");
-    bool well = project_load_or_say(&project, config, NULL);
+    bool well = load(&project, config);
     if (effective && project.config)
         config_print_effective(project.config, stdout);
     if (well && dot)

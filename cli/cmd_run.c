@@ -56,7 +56,7 @@ static int finish(struct engine *engine, struct progress *progress)
     if (rc == ERR_NONE)
         log_info("stopped", "clean=yes");
     else
-        log_error("stopped", "clean=no reason=\"%s\"", info.text);
+        log_error("stopped", "clean=no reason=%s", log_quote(info.text).text);
     if (rc == ERR_RETRY)
         cli_exit_now(1);
     engine_free(engine);

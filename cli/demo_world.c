@@ -29,7 +29,7 @@ static void ignore_log(const rd_kafka_t *kafka, int level, const char *facility,
 {
     (void)kafka;
     (void)level;
-    log_debug("demo.broker", "facility=%s text=\"%s\"", facility, text);
+    log_debug("demo.broker", "facility=%s text=%s", facility, log_quote(text).text);
 }
 
 static enum err open_broker(struct demo_world *world, struct errinfo *info)

@@ -49,8 +49,8 @@ static void log_failures(const struct engine *engine)
 
     engine_take_failures(engine, &list);
     for (size_t i = 0; i < list.count && i < PROGRESS_FAILURES_MAX; i++)
-        log_warn("rule.failed", "place=\"%s\" count=%llu last=\"%s\"", list.items[i].place,
-                 (unsigned long long)list.items[i].count, list.items[i].message);
+        log_warn("rule.failed", "place=%s count=%llu last=%s", log_quote(list.items[i].place).text,
+                 (unsigned long long)list.items[i].count, log_quote(list.items[i].message).text);
     buf_init(&rest);
     if (progress_rest(&list, &rest))
         log_warn("rule.failed", "%.*s", (int)rest.size, rest.data);

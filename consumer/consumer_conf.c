@@ -76,8 +76,8 @@ static enum log_level level_of(int level, const char *facility)
 /* Any thread of librdkafka's. */
 static void on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
 {
-    log_write(level_of(level, facility), "kafka.client", "client=%s facility=%s text=\"%s\"",
-              rd_kafka_name(rk), facility, text);
+    log_write(level_of(level, facility), "kafka.client", "client=%s facility=%s text=%s",
+              rd_kafka_name(rk), facility, log_quote(text).text);
 }
 
 static enum err set(rd_kafka_conf_t *conf, const char *name, const char *value,

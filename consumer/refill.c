@@ -43,7 +43,7 @@ static void wake_brokers(rd_kafka_t *rk)
     rd_kafka_error_t *error = rd_kafka_sasl_set_credentials(rk, username, password);
     if (!error)
         return;
-    log_debug("consumer.refill", "error=\"%s\"", rd_kafka_error_string(error));
+    log_debug("consumer.refill", "error=%s", log_quote(rd_kafka_error_string(error)).text);
     rd_kafka_error_destroy(error);
 }
 

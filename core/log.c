@@ -29,6 +29,21 @@ void log_one_line(char *text)
     }
 }
 
+struct log_quoted log_quote(const char *text)
+{
+    struct log_quoted quoted;
+    size_t used = 0;
+    quoted.text[used++] = '"';
+    for (; *text && used < sizeof quoted.text - 3; text++) { /* two for this one, and the end */
+        if (*text == '"' || *text == '\\')
+            quoted.text[used++] = '\\';
+        quoted.text[used++] = *text;
+    }
+    quoted.text[used++] = '"';
+    quoted.text[used] = '\0';
+    return quoted;
+}
+
 /*
  * The time is read here and not from a clock seam: lines are for people, and results do not depend
  * on them.

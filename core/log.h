@@ -13,6 +13,15 @@ void log_set_level(enum log_level level);
 void log_write(enum log_level level, const char *event, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/*
+ * A text from outside as a value, in quotes, with \" and \\ in it: log_warn("x", "reason=%s", log_quote(text).text). Cut where
+ * too long.
+ */
+struct log_quoted {
+    char text[1024];
+};
+struct log_quoted log_quote(const char *text);
+
 /* Control characters become blanks: one record is one line, whatever text came from outside. */
 void log_one_line(char *text);
 

@@ -67,7 +67,8 @@ static enum err ensure(const struct config *config, const char *topic, int32_t p
         if (rc != ERR_RETRY || *stop)
             return rc;
         if (wait_ms == 100)
-            log_warn("kafka.waiting", "brokers=%s reason=\"%s\"", config->brokers, info->text);
+            log_warn("kafka.waiting", "brokers=%s reason=%s", config->brokers,
+                     log_quote(info->text).text);
         struct timespec pause = {wait_ms / 1000, (long)(wait_ms % 1000) * 1000000};
         nanosleep(&pause, NULL);
         wait_ms = wait_ms * 2 > BACK_OFF_MAX_MS ? BACK_OFF_MAX_MS : wait_ms * 2;
@@ -117,7 +118,8 @@ static void *run(void *self)
     struct runner *runner = self;
     runner->outcome = worker_run(runner->worker, &runner->info);
     if (runner->outcome != ERR_NONE)
-        log_error("worker.ended", "worker=%u reason=\"%s\"", runner->number, runner->info.text);
+        log_error("worker.ended", "worker=%u reason=%s", runner->number,
+                  log_quote(runner->info.text).text);
     atomic_store(&runner->ended, true);
     return NULL;
 }

@@ -136,7 +136,7 @@ static enum err settle(struct publisher *publisher, struct epoch *epoch)
     while ((rc = sink_settle(publisher->options.sink, &epoch->info)) == ERR_RETRY &&
            !atomic_load(&publisher->stopping)) {
         if (back_off_ms == 0)
-            log_warn("publisher.waiting", "for=kafka reason=\"%s\"", epoch->info.text);
+            log_warn("publisher.waiting", "for=kafka reason=%s", log_quote(epoch->info.text).text);
         pause_ms(next_pause_ms(publisher, &back_off_ms));
     }
     if (back_off_ms && rc == ERR_NONE)
@@ -175,7 +175,7 @@ static void put_aside(struct publisher *publisher, struct epoch *epoch)
     unsigned count = publisher_waits(publisher);
     CHECK(count < PUBLISHER_QUEUE_MAX);
     if (count == 0) {
-        log_warn("publisher.waiting", "for=redis reason=\"%s\"", epoch->info.text);
+        log_warn("publisher.waiting", "for=redis reason=%s", log_quote(epoch->info.text).text);
         publisher->back_off_ms = 0;
         set_retry(publisher);
     }

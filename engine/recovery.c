@@ -524,7 +524,7 @@ static void say_waiting(struct worker *worker, const char *reason)
     if (worker->back_off_ms > 0 && now_ms - worker->waiting_said_ms < SAY_EVERY_MS)
         return;
     worker->waiting_said_ms = now_ms;
-    log_warn("recovery.waiting", "worker=%u reason=\"%s\"", worker->number, reason);
+    log_warn("recovery.waiting", "worker=%u reason=%s", worker->number, log_quote(reason).text);
 }
 
 void recovery_step(struct worker *worker)

@@ -49,7 +49,7 @@ void worker_doubt(struct worker *worker, const char *reason)
     publisher_abandon(&worker->publisher);
     atomic_fetch_add_explicit(&worker->counters.doubts, 1, memory_order_relaxed);
     atomic_store_explicit(&worker->counters.running, false, memory_order_relaxed);
-    log_warn("worker.doubt", "worker=%u reason=\"%s\"", worker->number, reason);
+    log_warn("worker.doubt", "worker=%u reason=%s", worker->number, log_quote(reason).text);
 }
 
 enum err worker_fatal(struct worker *worker, enum err code, const struct errinfo *info)
@@ -77,9 +77,9 @@ void worker_block(struct worker *worker, struct lane *lane, const char *reason)
     if (lane->blocked || lane->phase == LANE_PARKED)
         return;
     if (lane->back_off_ms == 0)
-        log_warn("partition.paused", "topic=%s partition=%d offset=%lld reason=\"%s\"",
+        log_warn("partition.paused", "topic=%s partition=%d offset=%lld reason=%s",
                  lane->partition.id.topic, (int)lane->partition.id.partition,
-                 (long long)lane->partition.next_offset, reason);
+                 (long long)lane->partition.next_offset, log_quote(reason).text);
     lane->back_off_ms = worker_back_off(worker, lane->back_off_ms);
     lane->retry_ms = worker_now_ms(worker) + lane->back_off_ms;
     lane->blocked = true;

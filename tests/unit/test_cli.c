@@ -612,6 +612,30 @@ static void test_check_names_the_mistakes_of_all_files(void **state)
     assert_int_equal(system(line), 0);
 }
 
+/* librdkafka is asked, before anybody waits for a broker; what is wrong with a secret is not shown. */
+static void test_check_tries_the_properties_of_kafka(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/stagecoach-check-XXXXXX", line[512];
+    assert_non_null(mkdtemp(folder));
+    snprintf(line, sizeof line,
+             "cp " STAGECOACH_SOURCE_DIR "/config/machines/browse.yaml %s/q.yaml && cd %s && "
+             "echo '{ kafka: { topics: [t], properties: { linger.mss: 5, client.rack: a,' > c.yaml && "
+             "echo 'security.protocol: never, sasl.password: x } }, machines: [ q.yaml ] }' >> "
+             "c.yaml",
+             folder, folder);
+    assert_int_equal(system(line), 0);
+    snprintf(line, sizeof line, "check -c %s/c.yaml", folder);
+    struct output output = call(line);
+    assert_int_equal(output.code, 2);
+    assert_non_null(strstr(output.out, "/c.yaml:1:39: kafka.properties: linger.mss: "));
+    assert_non_null(strstr(output.out, "/c.yaml:2:1: kafka.properties: security.protocol: "));
+    assert_null(strstr(output.out, "client.rack"));
+    assert_null(strstr(output.out, "sasl.password"));
+    snprintf(line, sizeof line, "rm -r %s", folder);
+    assert_int_equal(system(line), 0);
+}
+
 /* A start can wait for Kafka for long; what asks for a reload then must not end the program. */
 static void test_a_hangup_while_run_starts_is_remembered(void **state)
 {
@@ -640,6 +664,7 @@ int main(void)
         cmocka_unit_test(test_commands_that_are_not_there_say_what_to_do),
         cmocka_unit_test(test_what_cannot_be_written_is_a_failure),
         cmocka_unit_test(test_check_names_the_mistakes_of_all_files),
+        cmocka_unit_test(test_check_tries_the_properties_of_kafka),
         cmocka_unit_test(test_a_hangup_while_run_starts_is_remembered),
     };
     return cmocka_run_group_tests_name("cli", tests, open_world, close_world);

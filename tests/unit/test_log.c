@@ -58,6 +58,22 @@ static void test_a_record_is_a_line_of_time_level_event_and_fields(void **state)
     assert_string_equal(line + 24, " warn partition.recovered topic=shop.events partition=3\n");
 }
 
+static void test_a_text_in_quotes_can_be_told_from_what_follows(void **state)
+{
+    char long_text[3000];
+    (void)state;
+    assert_string_equal(log_quote("it says \"no\" to C:\\x").text,
+                        "\"it says \\\"no\\\" to C:\\\\x\"");
+    assert_string_equal(log_quote("").text, "\"\"");
+    memset(long_text, '"', sizeof long_text - 1);
+    long_text[sizeof long_text - 1] = '\0';
+    struct log_quoted quoted = log_quote(long_text);
+    size_t size = strlen(quoted.text);
+    assert_in_range(size, sizeof quoted.text - 3, sizeof quoted.text - 1);
+    assert_int_equal(size % 2, 0); /* no half of an escape: "..." with whole \" in it */
+    assert_int_equal(quoted.text[size - 1], '"');
+}
+
 static void test_lines_below_the_level_are_not_written(void **state)
 {
     (void)state;
@@ -142,6 +158,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_a_record_is_a_line_of_time_level_event_and_fields, teardown),
+        cmocka_unit_test(test_a_text_in_quotes_can_be_told_from_what_follows),
         cmocka_unit_test_teardown(test_lines_below_the_level_are_not_written, teardown),
         cmocka_unit_test_teardown(test_foreign_text_can_not_forge_a_line, teardown),
         cmocka_unit_test_teardown(test_a_line_that_is_too_long_is_cut_and_still_ends, teardown),
