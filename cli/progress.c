@@ -22,9 +22,11 @@ void progress_text(struct progress *progress, const struct engine_totals *totals
                (unsigned long long)now->late, (unsigned long long)now->future,
                (unsigned long long)now->replayed);
     buf_printf(out,
-               " doubts=%llu rule_errors=%llu timers_left=%llu left_out=%llu suppressed=%llu"
+               " doubts=%llu rebuilds=%llu log_too_short=%llu rule_errors=%llu timers_left=%llu "
+               "left_out=%llu suppressed=%llu"
                " state_gone=%llu",
-               (unsigned long long)now->doubts, (unsigned long long)now->rule_errors,
+               (unsigned long long)now->doubts, (unsigned long long)now->rebuilds,
+               (unsigned long long)now->log_too_short, (unsigned long long)now->rule_errors,
                (unsigned long long)now->timers_left, (unsigned long long)now->left_out,
                (unsigned long long)now->suppressed, (unsigned long long)now->state_gone);
     progress->events = now->events;

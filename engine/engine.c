@@ -222,6 +222,7 @@ void engine_totals(const struct engine *engine, struct engine_totals *totals)
         totals->checkpoints += atomic_load_explicit(&of->checkpoints, memory_order_relaxed);
         totals->doubts += atomic_load_explicit(&of->doubts, memory_order_relaxed);
         totals->rebuilds += atomic_load_explicit(&of->rebuilds, memory_order_relaxed);
+        totals->log_too_short += atomic_load_explicit(&of->log_too_short, memory_order_relaxed);
         totals->customers += atomic_load_explicit(&of->customers, memory_order_relaxed);
         totals->partitions += atomic_load_explicit(&of->partitions, memory_order_relaxed);
         totals->future += atomic_load_explicit(&of->future, memory_order_relaxed);

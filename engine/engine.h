@@ -12,7 +12,7 @@ struct engine;
 /* All counters of all workers added up. */
 struct engine_totals {
     uint64_t events, duplicates, late, signals, dead_letters, replayed, epochs, checkpoints, doubts,
-        rebuilds, customers, partitions;
+        rebuilds, log_too_short, customers, partitions;
     uint64_t future, timers_left, rule_errors, left_out, suppressed, state_gone;
     unsigned workers_running; /* whose partitions are all recovered */
     unsigned workers_settled; /* of these those that have committed all they have read */

@@ -338,6 +338,7 @@ static enum err set_up_from_origin(struct worker *worker, struct lane *lane,
                   "customers are rebuilt from the first event that is left\"",
                   lane->partition.id.topic, (int)lane->partition.id.partition, (long long)from,
                   (long long)found->first);
+        atomic_fetch_add_explicit(&worker->counters.log_too_short, 1, memory_order_relaxed);
         from = found->first;
     }
     atomic_fetch_add_explicit(&worker->counters.rebuilds, 1, memory_order_relaxed);
@@ -546,6 +547,8 @@ void recovery_step(struct worker *worker)
         worker->has_run = true;
         worker->back_off_ms = 0;
         worker->epoch_opened_ms = worker_now_ms(worker);
+        /* Where it begins for the first time is committed before the first event. */
+        flush_epoch(worker, false);
         return;
     }
     if (rc == ERR_FATAL || rc == ERR_CONFIG) {

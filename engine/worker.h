@@ -47,8 +47,8 @@ struct worker_seams {
 /* Read by other threads: each counter whole, not all of one moment. */
 struct worker_counters {
     atomic_ullong events, duplicates, late, future, signals, dead_letters, replayed, epochs,
-        checkpoints, doubts, rebuilds;
-    atomic_ullong customers, partitions; /* at present */
+        checkpoints, doubts, rebuilds, log_too_short; /* rebuilds from less than the origin */
+    atomic_ullong customers, partitions;              /* at present */
     atomic_ullong timers_left, rule_errors, left_out, suppressed, state_gone;
     atomic_bool running;   /* all partitions are recovered */
     atomic_ullong ruleset; /* id of the rules that all live partitions are under, 0: several */

@@ -70,9 +70,11 @@ struct world {
     int fail_commits;
     unsigned moves;                 /* of the wall clock, found in the journals */
     char metadata[PARTITIONS][513]; /* of the last commits */
-    bool threaded;                  /* the publisher has its thread, and time is the machine's */
-    uint32_t batch_max;             /* messages of one poll */
-    size_t changes_max;             /* 0: as many as there are */
+    int64_t first_commits[PARTITIONS];
+    unsigned commits[PARTITIONS];
+    bool threaded;      /* the publisher has its thread, and time is the machine's */
+    uint32_t batch_max; /* messages of one poll */
+    size_t changes_max; /* 0: as many as there are */
 };
 
 /*
@@ -116,6 +118,8 @@ static void take_offset(void *self, const struct sink_offset *offset)
 {
     struct world *world = self;
     source_log_commit(world->log, offset->of, offset->offset, offset->metadata);
+    if (world->commits[offset->of.partition]++ == 0)
+        world->first_commits[offset->of.partition] = offset->offset;
     snprintf(world->metadata[offset->of.partition], sizeof world->metadata[0], "%s",
              offset->metadata);
 }
@@ -606,6 +610,34 @@ static void test_a_worker_left_alone_signals_what_is_right(void **state)
     run_to_end(&world, worker);
     finish(&world, worker);
     check(&world, 1);
+    world_fini(&world);
+}
+
+/* Else who dies before the first commit would begin at another end, with `start: latest`, and skip what came between. */
+static void test_where_it_begins_is_committed_before_the_first_event(void **state)
+{
+    struct world world;
+    (void)state;
+    world_init(&world, 18, 1000000);
+    world.config->start = CONFIG_START_LATEST;
+    feed(&world, 18, EVENTS / 40);
+    int64_t ends[PARTITIONS];
+    for (int32_t p = 0; p < PARTITIONS; p++)
+        ends[p] = source_log_end(world.log, all_partitions[p]);
+    struct worker *worker = new_worker(&world);
+    for (int i = 0; i < 100; i++) {
+        add_page(&world, i % PARTITIONS, "visitor", SHOP_START_MS + FAR_AHEAD_MS + i);
+        step(&world, worker);
+    }
+    for (int32_t p = 0; p < PARTITIONS; p++) {
+        struct metadata metadata;
+        assert_true(world.commits[p] > 1);
+        assert_true(metadata_parse(world.metadata[p], &metadata));
+        assert_in_range(metadata.origin, ends[p],
+                        ends[p] + 2); /* as it was when the worker began */
+        assert_int_equal(world.first_commits[p], metadata.origin);
+    }
+    worker_free(worker);
     world_fini(&world);
 }
 
@@ -1476,6 +1508,23 @@ static void test_who_waits_for_recovery_can_be_told_to_end(void **state)
     world_fini(&world);
 }
 
+/* Redis has nothing, and the log not all: what is left is computed, and it is said. */
+static void test_a_rebuild_of_less_than_all_is_counted(void **state)
+{
+    struct world world;
+    (void)state;
+    run_once(&world, 19);
+    source_log_trim(world.log, all_partitions[0], first_c(&world) / 2);
+    store_bank_wipe(world.bank);
+    struct worker *worker = new_worker(&world);
+    run_for(&world, worker, 200);
+    assert_true(atomic_load(&worker_counters(worker)->running));
+    assert_int_equal(atomic_load(&worker_counters(worker)->rebuilds), PARTITIONS);
+    assert_int_equal(atomic_load(&worker_counters(worker)->log_too_short), 1);
+    finish(&world, worker);
+    world_fini(&world);
+}
+
 /* A command that does not fit into a message is not cut, since then it would be another one. */
 static void test_a_long_command_is_left_to_the_docs(void **state)
 {
@@ -1495,6 +1544,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_worker_left_alone_signals_what_is_right),
+        cmocka_unit_test(test_where_it_begins_is_committed_before_the_first_event),
+        cmocka_unit_test(test_a_rebuild_of_less_than_all_is_counted),
         cmocka_unit_test(test_a_small_memory_changes_nothing),
         cmocka_unit_test(test_a_publisher_beside_the_worker_changes_nothing),
         cmocka_unit_test(test_rules_that_fail_are_told_by_their_place),

@@ -618,12 +618,13 @@ static void test_check_tries_the_properties_of_kafka(void **state)
     (void)state;
     char folder[] = "/tmp/stagecoach-check-XXXXXX", line[512];
     assert_non_null(mkdtemp(folder));
-    snprintf(line, sizeof line,
-             "cp " STAGECOACH_SOURCE_DIR "/config/machines/browse.yaml %s/q.yaml && cd %s && "
-             "echo '{ kafka: { topics: [t], properties: { linger.mss: 5, client.rack: a,' > c.yaml && "
-             "echo 'security.protocol: never, sasl.password: x } }, machines: [ q.yaml ] }' >> "
-             "c.yaml",
-             folder, folder);
+    snprintf(
+        line, sizeof line,
+        "cp " STAGECOACH_SOURCE_DIR "/config/machines/browse.yaml %s/q.yaml && cd %s && "
+        "echo '{ kafka: { topics: [t], properties: { linger.mss: 5, client.rack: a,' > c.yaml && "
+        "echo 'security.protocol: never, sasl.password: x } }, machines: [ q.yaml ] }' >> "
+        "c.yaml",
+        folder, folder);
     assert_int_equal(system(line), 0);
     snprintf(line, sizeof line, "check -c %s/c.yaml", folder);
     struct output output = call(line);

@@ -17,6 +17,8 @@ static const char *text_at(struct progress *progress, uint64_t events, int64_t n
     totals.left_out = 6;
     totals.suppressed = 7;
     totals.state_gone = 8;
+    totals.rebuilds = 9;
+    totals.log_too_short = 10;
     buf_init(&out);
     progress_text(progress, &totals, now_ms, &out);
     assert_true(out.size < sizeof text);
@@ -43,7 +45,8 @@ static void test_all_that_is_counted_is_shown(void **state)
     (void)state;
     assert_string_equal(text_at(&progress, 1, 1000),
                         "events=1 events_per_s=1 signals=2 customers=0 partitions=0 dead_letters=0 "
-                        "duplicates=0 late=0 future=3 replayed=0 doubts=0 rule_errors=4 "
+                        "duplicates=0 late=0 future=3 replayed=0 doubts=0 rebuilds=9 "
+                        "log_too_short=10 rule_errors=4 "
                         "timers_left=5 left_out=6 suppressed=7 state_gone=8");
 }
 
