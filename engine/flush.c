@@ -51,6 +51,7 @@ static void acknowledge(struct worker *worker, const struct epoch_checkpoint *ta
 static void came_back(struct worker *worker, struct epoch *epoch)
 {
     worker->under_way--;
+    worker->is_settling = worker->is_settling && epoch->kind != EPOCH_SETTLE;
     for (size_t i = 0; i < epoch->checkpoint_count; i++)
         worker->pinned -= epoch->checkpoints[i].customer_count;
     if (epoch->kind == EPOCH_SETTLE && epoch->outcome == ERR_NONE &&

@@ -12,7 +12,8 @@
 #define FINISH_TURNS    1000
 #define ROOM_WAIT_MS                                                                               \
     1000 /* for the publisher, before partitions are paused: a pause throws away what is fetched */
-#define DRAIN_MS 120000 /* half the time that a rebalance is given (max.poll.interval.ms, 5 min) */
+#define SETTLE_WAIT_MS 5000
+#define DRAIN_MS       120000 /* half the time that a rebalance is given (max.poll.interval.ms, 5 min) */
 
 /* ---- small things that all files of the worker use ---- */
 
@@ -159,8 +160,7 @@ static void assigned(void *self, const struct topic_partition *partitions, size_
 {
     struct worker *worker = self;
 
-    flush_await(worker);
-    free_lanes(worker);
+    free_lanes(worker); /* no epoch is under way that knows them: they were revoked */
     worker->lanes = calloc(count + 1, sizeof *worker->lanes);
     CHECK(worker->lanes);
     for (size_t i = 0; i < count; i++) {
@@ -181,6 +181,33 @@ static void assigned(void *self, const struct topic_partition *partitions, size_
     log_info("worker.assigned", "worker=%u partitions=%zu", worker->number, count);
 }
 
+static void push_settle(struct worker *worker)
+{
+    CHECK(worker->spare_count > 0);
+    struct epoch *epoch = worker->spare[--worker->spare_count];
+    epoch_reset(epoch);
+    epoch->kind = EPOCH_SETTLE;
+    worker->is_settling = true;
+    worker->under_way++;
+    CHECK(publisher_push(&worker->publisher, epoch));
+}
+
+/*
+ * What was open is aborted before others have the partitions, or at least soon: while its offsets are pending they can't
+ * begin.
+ */
+static void discard(struct worker *worker)
+{
+    if (!worker->is_settling) {
+        publisher_abandon(&worker->publisher);
+        flush_await(worker);
+        if (worker->phase == WORKER_UNASSIGNED)
+            return; /* the publisher has ended */
+        push_settle(worker);
+    }
+    flush_collect(worker, SETTLE_WAIT_MS);
+}
+
 /* In good order what is computed is made durable first; else it is somebody else's business now. */
 static void revoked(void *self, bool lost)
 {
@@ -188,10 +215,8 @@ static void revoked(void *self, bool lost)
 
     bool drained = worker->drained ||
                    (worker->phase == WORKER_RUNNING && !lost && flush_drain(worker, DRAIN_MS));
-    if (!drained && worker->lane_count > 0) {
-        publisher_abandon(&worker->publisher);
-        flush_await(worker);
-    }
+    if (!drained && worker->lane_count > 0)
+        discard(worker);
     log_info("worker.revoked", "worker=%u drained=%s lost=%s", worker->number,
              drained ? "yes" : "no", lost ? "yes" : "no");
     free_lanes(worker);
@@ -213,12 +238,7 @@ static void settle(struct worker *worker)
     if (worker->under_way > 0 || worker->phase != WORKER_SETTLING)
         return;
     worker->in_doubt = false;
-    CHECK(worker->spare_count > 0);
-    struct epoch *epoch = worker->spare[--worker->spare_count];
-    epoch_reset(epoch);
-    epoch->kind = EPOCH_SETTLE;
-    worker->under_way++;
-    CHECK(publisher_push(&worker->publisher, epoch));
+    push_settle(worker);
 }
 
 static void act_on_doubt(struct worker *worker)

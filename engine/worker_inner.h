@@ -77,6 +77,7 @@ struct worker {
     struct epoch *spare[WORKER_EPOCHS];
     size_t spare_count;
     size_t under_way;
+    bool is_settling;        /* an EPOCH_SETTLE is: nothing else */
     size_t pinned;           /* records in checkpoints under way */
     int64_t epoch_opened_ms; /* monotonic */
     enum err fatal;

@@ -43,8 +43,11 @@ static enum err unsettled(struct errinfo *info)
 
 static enum err settle(struct sink *base, struct errinfo *info)
 {
+    struct sink_memory *sink = of_sink(base);
     (void)info;
-    forget(of_sink(base), SINK_READY);
+    forget(sink, SINK_READY);
+    if (sink->receiver.settled)
+        sink->receiver.settled(sink->receiver.self);
     return ERR_NONE;
 }
 

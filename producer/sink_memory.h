@@ -25,6 +25,7 @@ struct sink_memory_receiver {
      * tests want. NULL: ERR_NONE.
      */
     enum err (*commit)(void *self, struct errinfo *info);
+    void (*settled)(void *self); /* at the end of sink_settle(); NULL: nobody wants to know */
 };
 
 /* `receiver` is copied. */

@@ -71,7 +71,7 @@ struct world {
     unsigned moves;                 /* of the wall clock, found in the journals */
     char metadata[PARTITIONS][513]; /* of the last commits */
     int64_t first_commits[PARTITIONS];
-    unsigned commits[PARTITIONS];
+    unsigned commits[PARTITIONS], settles;
     bool threaded;      /* the publisher has its thread, and time is the machine's */
     uint32_t batch_max; /* messages of one poll */
     size_t changes_max; /* 0: as many as there are */
@@ -139,6 +139,12 @@ static enum err may_commit(void *self, struct errinfo *info)
     return err_set(info, ERR_FENCED, "the test wants it so");
 }
 
+static void count_settle(void *self)
+{
+    struct world *world = self;
+    world->settles++;
+}
+
 static struct source *open_source(void *self, const struct source_listener *listener,
                                   struct errinfo *info)
 {
@@ -151,7 +157,8 @@ static struct source *open_source(void *self, const struct source_listener *list
 
 static struct worker *new_worker(struct world *world)
 {
-    struct sink_memory_receiver receiver = {world, take_record, take_offset, is_member, may_commit};
+    struct sink_memory_receiver receiver = {world,     take_record, take_offset,
+                                            is_member, may_commit,  count_settle};
     struct errinfo info;
     struct worker_seams seams = {
         .self = world,
@@ -638,6 +645,25 @@ static void test_where_it_begins_is_committed_before_the_first_event(void **stat
         assert_int_equal(world.first_commits[p], metadata.origin);
     }
     worker_free(worker);
+    world_fini(&world);
+}
+
+/* Others can't begin while its offsets are pending: what was open ends with the assignment. */
+static void test_who_loses_its_partitions_settles_before(void **state)
+{
+    struct world world;
+    (void)state;
+    world_init(&world, 20, 1000000);
+    feed(&world, 20, EVENTS / 10);
+    struct worker *worker = new_worker(&world);
+    run_for(&world, worker, 10);
+    assert_int_equal(world.settles, 1);
+    source_memory_rebalance(worker_source(worker), true);
+    run_for(&world, worker, 10);
+    assert_int_equal(world.settles, 3); /* once more when it has them again */
+    run_to_end(&world, worker);
+    finish(&world, worker);
+    check(&world, 20);
     world_fini(&world);
 }
 
@@ -1546,6 +1572,7 @@ int main(void)
         cmocka_unit_test(test_a_worker_left_alone_signals_what_is_right),
         cmocka_unit_test(test_where_it_begins_is_committed_before_the_first_event),
         cmocka_unit_test(test_a_rebuild_of_less_than_all_is_counted),
+        cmocka_unit_test(test_who_loses_its_partitions_settles_before),
         cmocka_unit_test(test_a_small_memory_changes_nothing),
         cmocka_unit_test(test_a_publisher_beside_the_worker_changes_nothing),
         cmocka_unit_test(test_rules_that_fail_are_told_by_their_place),

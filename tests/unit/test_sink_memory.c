@@ -61,8 +61,8 @@ static int open_fixture(void **state)
 {
     static struct fixture fixture;
     memset(&fixture, 0, sizeof(fixture));
-    struct sink_memory_receiver receiver = {&fixture, on_record, on_offset, on_membership,
-                                            on_commit};
+    struct sink_memory_receiver receiver = {&fixture,      on_record, on_offset,
+                                            on_membership, on_commit, NULL};
     fixture.sink = sink_memory_open(&receiver);
     *state = &fixture;
     return 0;
