@@ -245,6 +245,23 @@ static const struct layout_timers *timers_of(struct rules *rules, const struct m
     return timers;
 }
 
+/* A name with a dot is that of a signal. */
+static bool names_a_signal(const struct reaction *reactions, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (memchr(reactions[i].name.data, '.', reactions[i].name.size))
+            return true;
+    return false;
+}
+
+static bool hears_signals(const struct machine *machine)
+{
+    bool hears = names_a_signal(machine->reactions, machine->reaction_count);
+    for (uint32_t i = 0; i < machine->state_count && !hears; i++)
+        hears = names_a_signal(machine->states[i].reactions, machine->states[i].reaction_count);
+    return hears;
+}
+
 static void build_layout(struct rules *rules)
 {
     struct layout_machine *machines =
@@ -262,6 +279,7 @@ static void build_layout(struct rules *rules)
             .timers = timers_of(rules, machine),
             .variables = machine->layout_variables,
             .variable_count = machine->variable_count + machine->hidden_count,
+            .hears_signals = hears_signals(machine),
         };
     }
     rules->layout.machine_count = rules->machine_count;

@@ -371,7 +371,8 @@ bool customer_fired_alive(const struct layout *layout, const struct customer *cu
                           const struct customer_fired *fired)
 {
     return fired->deadline_ms > customer->last_seen_ms &&
-           fired->deadline_ms > customer_machine_now(layout, customer, fired->machine).entered_ms;
+           (layout->machines[fired->machine].hears_signals ||
+            fired->deadline_ms > customer_machine_now(layout, customer, fired->machine).entered_ms);
 }
 
 static void drop_dead(const struct layout *layout, const struct customer *customer,

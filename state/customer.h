@@ -261,7 +261,7 @@ void customer_clear(const struct layout_variable *variable, union customer_slot 
 /*
  * The rank of the next signal of this machine and deadline, counted up. What can't come again is
  * dropped: deadlines at or before last_seen (idle timers count from there), and those of a machine
- * that has entered another state since (all its timers count from there on).
+ * that has entered another state since (all its timers count from there on; but where `entered` may go back).
  */
 uint32_t customer_fired_rank(const struct layout *layout, struct customer *customer,
                              uint32_t machine, int64_t deadline_ms);

@@ -57,6 +57,8 @@ struct layout_machine {
     uint32_t timer_words; /* 64-bit words of "spent" bits: as its busiest state needs, or 0 */
     const struct layout_variable *variables;
     uint32_t variable_count;
+    bool
+        hears_signals; /* of other machines: also of their timers behind the clock, so `entered` may go back */
 
     /* Where it lies in a record (state/customer.h): offsets in bytes in its part. */
     uint32_t part; /* 0: the record itself, else the number of a pointer, from 1 on */

@@ -1,5 +1,5 @@
 /*
- * `stagecoach backtest`: what its summary says of rules that fail.
+ * `stagecoach backtest`: what its summary says of rules that fail, and the ids of what timers say.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +12,7 @@
 #include "command_run.h"
 
 struct folder {
-    char path[64], config[96], machine[96], input[96];
+    char path[64], config[96], machine[96], other[96], input[96];
     struct command_output output;
 };
 
@@ -28,6 +28,7 @@ static void write_file(char path[96], const char *folder, const char *name, cons
 static int open_folder(void **state)
 {
     static struct folder folder;
+    folder.other[0] = '\0';
     snprintf(folder.path, sizeof folder.path, "/tmp/stagecoach-backtest-XXXXXX");
     if (!mkdtemp(folder.path))
         return -1;
@@ -44,6 +45,8 @@ static int close_folder(void **state)
     struct folder *folder = *state;
     remove(folder->config);
     remove(folder->machine);
+    if (folder->other[0])
+        remove(folder->other);
     remove(folder->input);
     return rmdir(folder->path);
 }
@@ -95,11 +98,47 @@ static void test_the_summary_lists_the_rules_that_failed(void **state)
         strstr(summary, "\n  left out   2 elements that a full variable had no room for\n"));
 }
 
+/*
+ * A late event arms an idle timer anew, behind the customer's clock; whoever hears its signal enters a state before the one it
+ * has been in, and a timer of the same deadline comes again. Its rank goes on.
+ */
+static void test_no_id_is_given_twice(void **state)
+{
+    struct folder *folder = *state;
+    write_file(folder->machine, folder->path, "door.yaml",
+               "machine: b\n"
+               "initial: p\n"
+               "states:\n"
+               "  p: { on: { a.x: q } }\n"
+               "  q: { after: { 5s: { target: p, emit: b.z } } }\n");
+    write_file(folder->other, folder->path, "bell.yaml",
+               "machine: a\n"
+               "initial: s\n"
+               "states: { s: { idle: { 10s: { emit: a.x }, 16s: { emit: a.y } } } }\n");
+    write_file(folder->config, folder->path, "stagecoach.yaml",
+               "kafka: { topics: [shop.events] }\nmachines: [ bell.yaml, door.yaml ]\n"
+               "events: { schema: " STAGECOACH_SOURCE_DIR "/config/schemas/segment.yaml }\n"
+               "signals: { topics: { '*': shop.signals } }\n");
+    write_file(folder->input, folder->path, "events.jsonl",
+               "{\"userId\":\"u\",\"event\":\"x\",\"timestamp\":0}\n"
+               "{\"userId\":\"v\",\"event\":\"x\",\"timestamp\":30000}\n"
+               "{\"userId\":\"u\",\"event\":\"x\",\"timestamp\":0}\n"
+               "{\"userId\":\"v\",\"event\":\"x\",\"timestamp\":31000}\n");
+    command_run(cmd_backtest,
+                (const char *const[]){"backtest", "-c", folder->config, "--input", folder->input,
+                                      "--format", "segment-jsonl", NULL},
+                &folder->output);
+    assert_int_equal(folder->output.code, 0);
+    assert_non_null(strstr(folder->output.out, "/u/b/15000/0\""));
+    assert_non_null(strstr(folder->output.out, "/u/b/15000/1\""));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_the_summary_lists_the_rules_that_failed, open_folder,
                                         close_folder),
+        cmocka_unit_test_setup_teardown(test_no_id_is_given_twice, open_folder, close_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
