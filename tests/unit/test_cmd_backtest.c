@@ -11,14 +11,15 @@
 #include "cli/cli.h"
 #include "command_run.h"
 
-struct folder {
+static struct {
     char path[64], config[96], machine[96], other[96], input[96];
     struct command_output output;
-};
+} folder; /* of the test that runs */
 
-static void write_file(char path[96], const char *folder, const char *name, const char *text)
+/* `path` is where it lies then. */
+static void write_file(char path[96], const char *name, const char *text)
 {
-    snprintf(path, 96, "%s/%s", folder, name);
+    snprintf(path, 96, "%s/%s", folder.path, name);
     FILE *file = fopen(path, "w");
     assert_non_null(file);
     fputs(text, file);
@@ -27,36 +28,44 @@ static void write_file(char path[96], const char *folder, const char *name, cons
 
 static int open_folder(void **state)
 {
-    static struct folder folder;
+    (void)state;
     folder.other[0] = '\0';
     snprintf(folder.path, sizeof folder.path, "/tmp/stagecoach-backtest-XXXXXX");
     if (!mkdtemp(folder.path))
         return -1;
-    write_file(folder.config, folder.path, "stagecoach.yaml",
+    write_file(folder.config, "stagecoach.yaml",
                "kafka: { topics: [shop.events] }\nmachines: [ door.yaml ]\n"
                "events: { schema: " STAGECOACH_SOURCE_DIR "/config/schemas/segment.yaml }\n"
                "signals: { topics: { '*': shop.signals } }\n");
-    *state = &folder;
     return 0;
 }
 
 static int close_folder(void **state)
 {
-    struct folder *folder = *state;
-    remove(folder->config);
-    remove(folder->machine);
-    if (folder->other[0])
-        remove(folder->other);
-    remove(folder->input);
-    return rmdir(folder->path);
+    (void)state;
+    remove(folder.config);
+    remove(folder.machine);
+    if (folder.other[0])
+        remove(folder.other);
+    remove(folder.input);
+    return rmdir(folder.path);
+}
+
+static void run_backtest(void)
+{
+    command_run(cmd_backtest,
+                (const char *const[]){"backtest", "-c", folder.config, "--input", folder.input,
+                                      "--format", "segment-jsonl", NULL},
+                &folder.output);
+    assert_int_equal(folder.output.code, 0);
 }
 
 /* Each failing rule, with its place and how often; those that never fail are not listed. */
 static void test_the_summary_lists_the_rules_that_failed(void **state)
 {
-    struct folder *folder = *state;
+    (void)state;
     char first[160], second[160];
-    write_file(folder->machine, folder->path, "door.yaml",
+    write_file(folder.machine, "door.yaml",
                "machine: door\n"
                "context: { by: { type: set, max: 1 } }\n"
                "data: { who: event.properties.who, name: event.name }\n"
@@ -69,7 +78,7 @@ static void test_the_summary_lists_the_rules_that_failed(void **state)
                "        - { guard: event.properties.force > 3, target: open }\n"
                "        - { emit: door.knocked }\n"
                "  open: {}\n");
-    write_file(folder->input, folder->path, "events.jsonl",
+    write_file(folder.input, "events.jsonl",
                "{\"userId\":\"a\",\"event\":\"knock\",\"timestamp\":\"2026-01-05T10:00:00Z\","
                "\"messageId\":"
                "\"1\",\"properties\":{\"force\":1}}\n"
@@ -79,14 +88,10 @@ static void test_the_summary_lists_the_rules_that_failed(void **state)
                "{\"userId\":\"a\",\"event\":\"knock\",\"timestamp\":\"2026-01-05T10:00:02Z\","
                "\"messageId\":"
                "\"3\",\"properties\":{\"force\":1}}\n");
-    command_run(cmd_backtest,
-                (const char *const[]){"backtest", "-c", folder->config, "--input", folder->input,
-                                      "--format", "segment-jsonl", NULL},
-                &folder->output);
-    assert_int_equal(folder->output.code, 0);
-    snprintf(first, sizeof first, "\n    %s:3:14: 3 times, the last: ", folder->machine);
-    snprintf(second, sizeof second, "\n    %s:10:20: 1 times, the last: ", folder->machine);
-    const char *summary = folder->output.err;
+    run_backtest();
+    snprintf(first, sizeof first, "\n    %s:3:14: 3 times, the last: ", folder.machine);
+    snprintf(second, sizeof second, "\n    %s:10:20: 1 times, the last: ", folder.machine);
+    const char *summary = folder.output.err;
     assert_non_null(strstr(summary, "\n3 rows, 3 events, 1 customers, 3 signals"));
     assert_non_null(
         strstr(summary, "\n  rules that failed: guards 1, data 3, actions 0, chains 0\n"));
@@ -104,33 +109,29 @@ static void test_the_summary_lists_the_rules_that_failed(void **state)
  */
 static void test_no_id_is_given_twice(void **state)
 {
-    struct folder *folder = *state;
-    write_file(folder->machine, folder->path, "door.yaml",
+    (void)state;
+    write_file(folder.machine, "door.yaml",
                "machine: b\n"
                "initial: p\n"
                "states:\n"
                "  p: { on: { a.x: q } }\n"
                "  q: { after: { 5s: { target: p, emit: b.z } } }\n");
-    write_file(folder->other, folder->path, "bell.yaml",
+    write_file(folder.other, "bell.yaml",
                "machine: a\n"
                "initial: s\n"
                "states: { s: { idle: { 10s: { emit: a.x }, 16s: { emit: a.y } } } }\n");
-    write_file(folder->config, folder->path, "stagecoach.yaml",
+    write_file(folder.config, "stagecoach.yaml",
                "kafka: { topics: [shop.events] }\nmachines: [ bell.yaml, door.yaml ]\n"
                "events: { schema: " STAGECOACH_SOURCE_DIR "/config/schemas/segment.yaml }\n"
                "signals: { topics: { '*': shop.signals } }\n");
-    write_file(folder->input, folder->path, "events.jsonl",
+    write_file(folder.input, "events.jsonl",
                "{\"userId\":\"u\",\"event\":\"x\",\"timestamp\":0}\n"
                "{\"userId\":\"v\",\"event\":\"x\",\"timestamp\":30000}\n"
                "{\"userId\":\"u\",\"event\":\"x\",\"timestamp\":0}\n"
                "{\"userId\":\"v\",\"event\":\"x\",\"timestamp\":31000}\n");
-    command_run(cmd_backtest,
-                (const char *const[]){"backtest", "-c", folder->config, "--input", folder->input,
-                                      "--format", "segment-jsonl", NULL},
-                &folder->output);
-    assert_int_equal(folder->output.code, 0);
-    assert_non_null(strstr(folder->output.out, "/u/b/15000/0\""));
-    assert_non_null(strstr(folder->output.out, "/u/b/15000/1\""));
+    run_backtest();
+    assert_non_null(strstr(folder.output.out, "/u/b/15000/0\""));
+    assert_non_null(strstr(folder.output.out, "/u/b/15000/1\""));
 }
 
 int main(void)
