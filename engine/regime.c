@@ -264,12 +264,13 @@ static enum err migrate_record(struct worker *worker, struct lane *lane, struct 
     enum err rc = codec_decode(lane->regime->codec, key, bytes, &customer, &flags, info);
     if (rc != ERR_NONE)
         return ERR_FATAL;
+    customer->deadline_ms = rules_deadline(lane->partition.setting->rules, customer);
     buf_reset(&worker->text);
     codec_encode(layout, customer, &worker->text);
     *record = (struct checkpoint_record){
         .customer = key,
         .record = arena_copy(&worker->page, buf_slice(&worker->text)),
-        .deadline_ms = rules_deadline(lane->partition.setting->rules, customer),
+        .deadline_ms = customer->deadline_ms,
         .deadline_changed = true,
     };
     stats_count(&lane->partition, customer);

@@ -77,6 +77,8 @@ static void fire(struct step *step, struct due due)
     step->event = NULL;
     step->timer_machine = due.machine;
     step->timer_deadline_ms = due.deadline_ms;
+    step->timer_is_idle = timer->kind == TIMER_IDLE;
+    customer_fired_trim(&rules->layout, customer, due.deadline_ms);
     step->first_signal = step->context->signals->count;
     step_run(step, UINT64_C(1) << due.machine, STEP_TIMER, &timer->transitions);
 }

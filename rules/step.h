@@ -43,6 +43,7 @@ struct step {
     const struct event *event; /* NULL: a timer */
     uint32_t timer_machine;
     int64_t timer_deadline_ms;
+    bool timer_is_idle;
 
     /* The machine and the input at hand. */
     uint32_t index;

@@ -112,8 +112,8 @@ void step_emit(struct step *step, const struct emit *emit, int64_t time_in_state
         signal->is_timer = true;
         signal->timer_machine = rules->machines[step->timer_machine].name;
         signal->deadline_ms = step->timer_deadline_ms;
-        signal->rank = customer_fired_rank(&rules->layout, step->customer, step->timer_machine,
-                                           step->timer_deadline_ms);
+        signal->rank = customer_fired_rank(step->customer, step->timer_machine,
+                                           step->timer_deadline_ms, step->timer_is_idle);
     }
     if (emit->sent_variable >= 0)
         step->slots[emit->sent_variable].i = step->now_ms;

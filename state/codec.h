@@ -6,7 +6,7 @@
  *
  *   [ layout id, clock, clock - last_seen, order hash or 0, ids, fired, machine, machine, ... ]
  *     ids      nil, or a bin of 8 bytes each, the greatest first, from the oldest id on
- *     fired    nil, or [ machine, deadline, next rank, machine, deadline, ... ]
+ *     fired    nil, or [ machine, deadline, next rank (negative: of idle timers), machine, ... ]
  *     machine  [ state, clock - entered, spent, variable, variable, ... ], in the layout's order
  *     spent    nil, or the timer words
  *     variable bool, int, text; a double as an int where that is the same; a timestamp as ms or

@@ -582,13 +582,16 @@ static bool read_fired(struct reading *reading, const struct plan *plan)
         int64_t machine, deadline_ms, rank_next;
         if (!read_bounded(&reading->mp, 0, (int64_t)plan->machine_count - 1, &machine) ||
             !read_int(&reading->mp, &deadline_ms) ||
-            !read_bounded(&reading->mp, 0, UINT32_MAX, &rank_next))
+            !read_bounded(&reading->mp, -(int64_t)UINT32_MAX, UINT32_MAX, &rank_next))
             return false;
         uint32_t here = plan->machines[machine].here;
         if (here == GONE)
             continue;
         customer_fired_restore(reading->customer,
-                               (struct customer_fired){deadline_ms, here, (uint32_t)rank_next});
+                               (struct customer_fired){.deadline_ms = deadline_ms,
+                                                       .rank_next = (uint32_t)llabs(rank_next),
+                                                       .machine = (uint16_t)here,
+                                                       .is_idle = rank_next < 0});
     }
     return true;
 }

@@ -153,7 +153,7 @@ static uint32_t fired_alive_count(const struct layout *layout, const struct cust
     const struct customer_history *history = customer->history;
     uint32_t alive = 0;
     for (uint32_t i = 0; history && i < history->fired_count; i++)
-        alive += customer_fired_alive(layout, customer, &history->fired[i]);
+        alive += customer_fired_alive(layout, customer, &history->fired[i], customer->deadline_ms);
     return alive;
 }
 
@@ -168,11 +168,11 @@ static void add_fired(const struct layout *layout, const struct customer *custom
     p = pack_array(p, 3 * alive);
     for (uint32_t i = 0; i < customer->history->fired_count; i++) {
         const struct customer_fired *fired = &customer->history->fired[i];
-        if (!customer_fired_alive(layout, customer, fired))
+        if (!customer_fired_alive(layout, customer, fired, customer->deadline_ms))
             continue;
         p = pack_uint(p, fired->machine);
         p = pack_int(p, fired->deadline_ms);
-        p = pack_uint(p, fired->rank_next);
+        p = pack_int(p, fired->is_idle ? -(int64_t)fired->rank_next : fired->rank_next);
     }
     buf_end_at(out, p);
 }

@@ -368,21 +368,26 @@ void customer_ids_restore(struct customer *customer, const uint64_t *ids, uint32
 }
 
 bool customer_fired_alive(const struct layout *layout, const struct customer *customer,
-                          const struct customer_fired *fired)
+                          const struct customer_fired *fired, int64_t pending_ms)
 {
-    return fired->deadline_ms > customer->last_seen_ms &&
-           (layout->machines[fired->machine].hears_signals ||
-            fired->deadline_ms > customer_machine_now(layout, customer, fired->machine).entered_ms);
+    bool hears = layout->machines[fired->machine].hears_signals;
+    int64_t heard_ms =
+        customer->last_seen_ms < pending_ms ? customer->last_seen_ms : pending_ms - 1;
+    if (fired->deadline_ms <= heard_ms && (fired->is_idle || hears))
+        return false;
+    return hears ||
+           fired->deadline_ms > customer_machine_now(layout, customer, fired->machine).entered_ms;
 }
 
-static void drop_dead(const struct layout *layout, const struct customer *customer,
-                      struct customer_history *history)
+void customer_fired_trim(const struct layout *layout, struct customer *customer, int64_t pending_ms)
 {
+    struct customer_history *history = customer->history;
     uint32_t kept = 0;
-    for (uint32_t i = 0; i < history->fired_count; i++)
-        if (customer_fired_alive(layout, customer, &history->fired[i]))
+    for (uint32_t i = 0; history && i < history->fired_count; i++)
+        if (customer_fired_alive(layout, customer, &history->fired[i], pending_ms))
             history->fired[kept++] = history->fired[i];
-    history->fired_count = (uint8_t)kept;
+    if (history)
+        history->fired_count = (uint8_t)kept;
 }
 
 static void drop_earliest(struct customer_history *history)
@@ -411,16 +416,19 @@ void customer_fired_restore(struct customer *customer, struct customer_fired fir
     history->fired[history->fired_count++] = fired;
 }
 
-uint32_t customer_fired_rank(const struct layout *layout, struct customer *customer,
-                             uint32_t machine, int64_t deadline_ms)
+uint32_t customer_fired_rank(struct customer *customer, uint32_t machine, int64_t deadline_ms,
+                             bool is_idle)
 {
     struct customer_history *history = customer->history;
-    for (uint32_t i = 0; history && i < history->fired_count; i++)
-        if (history->fired[i].machine == machine && history->fired[i].deadline_ms == deadline_ms)
-            return history->fired[i].rank_next++;
-    if (history)
-        drop_dead(layout, customer, history);
-    customer_fired_restore(customer, (struct customer_fired){deadline_ms, machine, 1});
+    for (uint32_t i = 0; history && i < history->fired_count; i++) {
+        struct customer_fired *fired = &history->fired[i];
+        if (fired->machine != machine || fired->deadline_ms != deadline_ms)
+            continue;
+        fired->is_idle = fired->is_idle && is_idle;
+        return fired->rank_next++;
+    }
+    customer_fired_restore(customer,
+                           (struct customer_fired){deadline_ms, 1, (uint16_t)machine, is_idle});
     return 0;
 }
 

@@ -61,8 +61,9 @@ struct __attribute__((packed, aligned(2))) customer_machine {
  */
 struct customer_fired {
     int64_t deadline_ms;
-    uint32_t machine;
     uint32_t rank_next;
+    uint16_t machine;
+    bool is_idle; /* all of them were idle timers */
 };
 
 /*
@@ -258,17 +259,24 @@ static inline union customer_slot customer_first_value(const struct layout_varia
 /* To the value at first. */
 void customer_clear(const struct layout_variable *variable, union customer_slot *slot);
 
-/*
- * The rank of the next signal of this machine and deadline, counted up. What can't come again is
- * dropped: deadlines at or before last_seen (idle timers count from there), and those of a machine
- * that has entered another state since (all its timers count from there on; but where `entered` may go back).
- */
-uint32_t customer_fired_rank(const struct layout *layout, struct customer *customer,
-                             uint32_t machine, int64_t deadline_ms);
+/* The rank of the next signal of this machine and deadline, counted up. */
+uint32_t customer_fired_rank(struct customer *customer, uint32_t machine, int64_t deadline_ms,
+                             bool is_idle);
 
-/* True where the entry can still be asked for; the codec writes only these. */
+/*
+ * Can it come again? Idle timers count from when the customer was last heard from, and all from when the machine entered its
+ * state: so not where that is later. But timers that are left over are due before that, none of them before `pending_ms`, the
+ * earliest; and where a machine hears others what it has entered is no bound.
+ */
 bool customer_fired_alive(const struct layout *layout, const struct customer *customer,
-                          const struct customer_fired *fired);
+                          const struct customer_fired *fired, int64_t pending_ms);
+
+/*
+ * Drops what can't come again: before each timer, and never within its step, in which the machine may enter another state and
+ * signal on. The codec writes no others either: so memory and Redis have the same.
+ */
+void customer_fired_trim(const struct layout *layout, struct customer *customer,
+                         int64_t pending_ms);
 
 /*
  * For the codec: all ids from the oldest on; returns how many. And the way back, into a record

@@ -107,11 +107,36 @@ static uint32_t pick(struct world *world, uint32_t below)
 
 /* ---- the world ---- */
 
+/* "ID VALUE"; the id begins with TOPIC/PARTITION/. */
+static struct slice line_of(struct slice id, struct slice value, struct buf *line)
+{
+    buf_reset(line);
+    buf_add_slice(line, id);
+    buf_add_slice(line, SLICE(" "));
+    buf_add_slice(line, value);
+    return buf_slice(line);
+}
+
+static struct slice id_of(const struct sink_record *record)
+{
+    for (size_t i = 0; i < record->header_count; i++)
+        if (strcmp(record->headers[i].name, "ce_id") == 0)
+            return record->headers[i].value;
+    return (struct slice){0};
+}
+
+/* A signal has its id before it. */
 static void take_record(void *self, const struct sink_record *record)
 {
     struct world *world = self;
     struct topic_partition to = {record->topic, record->partition < 0 ? 0 : record->partition};
-    source_log_append(world->log, to, 0, record->key, record->value);
+    struct slice id = id_of(record), value = record->value;
+    struct buf line;
+    buf_init(&line);
+    if (id.size > 0)
+        value = line_of(id, value, &line);
+    source_log_append(world->log, to, 0, record->key, value);
+    buf_fini(&line);
 }
 
 static void take_offset(void *self, const struct sink_offset *offset)
@@ -372,14 +397,28 @@ static void free_lines(struct lines *lines)
     free(lines->items);
 }
 
+struct expected {
+    struct lines *lines;
+    int32_t partition;
+};
+
+/* A backtest's partition is always 0. */
 static void expect_signal(void *self, const struct signal *signal, struct slice id)
 {
-    struct buf line;
-    (void)id;
+    const struct expected *expected = self;
+    const char begin[] = "shop.events/0/";
+    struct buf value, line, whole;
+    buf_init(&value);
     buf_init(&line);
-    signal_encode(signal, SIGNAL_JSON, (struct slice){0}, &line);
-    add_line(self, buf_slice(&line));
+    buf_init(&whole);
+    assert_true(id.size > strlen(begin) && memcmp(id.data, begin, strlen(begin)) == 0);
+    buf_printf(&whole, "shop.events/%d/%.*s", (int)expected->partition,
+               (int)(id.size - strlen(begin)), id.data + strlen(begin));
+    signal_encode(signal, SIGNAL_JSON, (struct slice){0}, &value);
+    add_line(expected->lines, line_of(buf_slice(&whole), buf_slice(&value), &line));
+    buf_fini(&value);
     buf_fini(&line);
+    buf_fini(&whole);
 }
 
 /* The next record at or before `offset` that the journal has; false where there is none. */
@@ -454,14 +493,16 @@ static void add_stats(struct lines *lines, int32_t partition, const struct backt
 static void compute_expected(struct world *world, struct lines *expected, struct lines *stats)
 {
     for (int32_t p = 0; p < PARTITIONS; p++) {
+        struct expected of_partition = {expected, p};
         struct backtest_options options = {world->rules,
                                            world->schema,
                                            world->config->lateness_ms,
                                            world->config->forget_after_ms,
                                            BACKTEST_NO_UNTIL,
-                                           expected,
+                                           &of_partition,
                                            expect_signal};
         struct backtest *backtest = backtest_new(&options);
+        backtest_begin_file(backtest, "shop.events");
         struct source_message message;
         struct decoded decoded;
         const struct rules *rules = world->rules;
@@ -590,6 +631,17 @@ static void finish(struct world *world, struct worker *worker)
     worker_free(worker);
 }
 
+/* Sorted lines begin with the id. */
+static void assert_ids_differ(const struct lines *lines, uint64_t seed)
+{
+    for (size_t i = 1; i < lines->count; i++) {
+        size_t size = (size_t)(strchr(lines->items[i], ' ') - lines->items[i]) + 1;
+        if (strncmp(lines->items[i - 1], lines->items[i], size) == 0)
+            fail_msg("seed %llu: an id twice:\n%s\n%s", (unsigned long long)seed,
+                     lines->items[i - 1], lines->items[i]);
+    }
+}
+
 /* Of a worker that has ended in good order. */
 static void check(struct world *world, uint64_t seed)
 {
@@ -598,6 +650,7 @@ static void check(struct world *world, uint64_t seed)
     assert_true(expected.count > 100);
     collect_signals(world, &got);
     assert_same_lines(&expected, &got, seed);
+    assert_ids_differ(&got, seed);
     collect_stats(world, &stats);
     assert_same_lines(&expected_stats, &stats, seed);
     free_lines(&expected);
@@ -932,6 +985,7 @@ static void test_disturbances_lose_nothing_and_repeat_nothing(void **state)
 
 static const struct topic_partition all_signals = {"shop.signals", 0};
 
+static const char trio[] = STAGECOACH_SOURCE_DIR "/tests/sim/trio.yaml";
 static const char chain[] = STAGECOACH_SOURCE_DIR "/tests/sim/chain.yaml";
 
 static void add_ringers(struct world *world, int32_t partition, int count)
@@ -1038,6 +1092,27 @@ static void test_what_a_sweep_has_left_over_comes_once(void **state)
     run_to_end(&world, worker);
     finish(&world, worker);
     check(&world, 7);
+    world_fini(&world);
+}
+
+/* Timers are left over between two of one deadline: what Redis keeps is enough for the second one's rank. */
+static void test_ids_of_timers_that_are_left_over_go_on(void **state)
+{
+    struct world world;
+    (void)state;
+    world_init_with(&world, trio, 21, 1000);
+    add_page(&world, 0, "one", SHOP_START_MS);
+    add_page(&world, 0, "one", SHOP_START_MS + INT64_C(3000) * 60000);
+    struct worker *worker = new_worker(&world);
+    for (int i = 1; i <= 12; i++) {
+        run_to_end(&world, worker);
+        finish(&world, worker);
+        worker = new_worker(&world);
+        add_page(&world, 0, "other", SHOP_START_MS + INT64_C(3000) * 60000 + i * 6000);
+    }
+    run_to_end(&world, worker);
+    finish(&world, worker);
+    check(&world, 21);
     world_fini(&world);
 }
 
@@ -1587,6 +1662,7 @@ int main(void)
         cmocka_unit_test(test_disturbances_lose_nothing_and_repeat_nothing),
         cmocka_unit_test(test_a_silence_with_thousands_of_timers_loses_none),
         cmocka_unit_test(test_an_event_after_thousands_of_timers_loses_none),
+        cmocka_unit_test(test_ids_of_timers_that_are_left_over_go_on),
         cmocka_unit_test(test_what_a_sweep_has_left_over_comes_once),
         cmocka_unit_test(test_a_replay_of_a_long_silence_makes_its_checkpoints),
         cmocka_unit_test(test_a_long_sweep_over_customers_in_redis_goes_through),

@@ -137,7 +137,7 @@ static struct customer *random_customer(void)
     for (uint32_t i = random_below(24); i > 0; i--)
         customer_add_id(customer, (uint64_t)random_int());
     for (uint32_t i = random_below(4); i > 0; i--)
-        customer_fired_rank(&rich, customer, random_below(3), now + random_below(3) - 1);
+        customer_fired_rank(customer, random_below(3), now + random_below(3) - 1, random_below(2));
     return customer;
 }
 
@@ -286,7 +286,7 @@ static void test_the_way_to_a_record_does_not_show_in_its_bytes(void **state)
     window_add_sum(&b[RICH_SUMS].window, 4, 60000, 500000, 500000, -2.5);
     customer_string_set(&b[RICH_STRING], SLICE("x"), 12);
     customer_string_set(&b[RICH_STRING], SLICE(""), 12);
-    customer_fired_rank(&rich, detour, 0, 400000); /* at or before last_seen: can't come again */
+    customer_fired_rank(detour, 0, 400000, true); /* at or before last_seen: can't come again */
     struct buf first, second;
     buf_init(&first);
     buf_init(&second);
@@ -330,15 +330,15 @@ static void test_fired_ranks_count_on_after_reading(void **state)
     (void)state;
     struct codec *codec = codec_new(&rich);
     struct customer *customer = customer_new(&rich, SLICE("u42"), 1000);
-    customer_fired_rank(&rich, customer, 0, 2000);
-    customer_fired_rank(&rich, customer, 0, 2000);
-    customer_fired_rank(&rich, customer, 2, 3000);
+    customer_fired_rank(customer, 0, 2000, true);
+    customer_fired_rank(customer, 0, 2000, true);
+    customer_fired_rank(customer, 2, 3000, true);
     struct buf record;
     buf_init(&record);
     struct customer *copy = decode(codec, encode(&rich, customer, &record), NULL);
-    assert_int_equal(customer_fired_rank(&rich, copy, 0, 2000), 2);
-    assert_int_equal(customer_fired_rank(&rich, copy, 2, 3000), 1);
-    assert_int_equal(customer_fired_rank(&rich, copy, 1, 3000), 0);
+    assert_int_equal(customer_fired_rank(copy, 0, 2000, true), 2);
+    assert_int_equal(customer_fired_rank(copy, 2, 3000, true), 1);
+    assert_int_equal(customer_fired_rank(copy, 1, 3000, true), 0);
     customer_free(&rich, customer);
     customer_free(&rich, copy);
     buf_fini(&record);
@@ -480,8 +480,8 @@ static void test_an_older_record_is_read_by_name(void **state)
     customer_timer_words(&rich, old, 0)[0] = 5;
     customer_timer_words(&rich, old, 0)[1] = 6;
     customer_timer_words(&rich, old, 2)[0] = 7;
-    customer_fired_rank(&rich, old, 1, 200000); /* of the machine that is gone */
-    customer_fired_rank(&rich, old, 2, 200000);
+    customer_fired_rank(old, 1, 200000, true); /* of the machine that is gone */
+    customer_fired_rank(old, 2, 200000, true);
     customer_add_id(old, 77);
     old->order_hash = 88;
 
@@ -500,7 +500,7 @@ static void test_an_older_record_is_read_by_name(void **state)
     assert_int_equal(spent_of(&now, read, 1, 0), 7);
     assert_int_equal(spent_of(&now, read, 1, 1), 0);
     assert_int_equal(spent_of(&now, read, 2, 0), 5);
-    assert_int_equal(customer_fired_rank(&now, read, 1, 200000), 1);
+    assert_int_equal(customer_fired_rank(read, 1, 200000, true), 1);
     assert_int_equal(read->history->fired_count, 1);
     const union customer_slot *here = customer_slots(&now, read, 2);
     assert_true(here[0].i == CUSTOMER_NO_TIME);

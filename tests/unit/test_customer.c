@@ -146,7 +146,7 @@ static void fill(struct customer *customer)
     window_add_count(&slots[RICH_COUNTS].window, 8, 1000, 1000, 1000);
     window_add_sum(&slots[RICH_SUMS].window, 4, 60000, 1000, 1000, 2.5);
     customer_add_id(customer, 5);
-    customer_fired_rank(&layout, customer, 0, 5000);
+    customer_fired_rank(customer, 0, 5000, true);
     customer_machine(&layout, customer, 2)->state = 0;
     customer_timer_words(&layout, customer, 2)[0] = 3;
     customer_machine(&layout, customer, 0)->state = 2;
@@ -291,11 +291,11 @@ static void test_ranks_count_on_for_the_same_machine_and_deadline(void **state)
 {
     (void)state;
     struct customer *customer = customer_new(&layout, SLICE("u42"), 1000);
-    assert_int_equal(customer_fired_rank(&layout, customer, 0, 2000), 0);
-    assert_int_equal(customer_fired_rank(&layout, customer, 0, 2000), 1);
-    assert_int_equal(customer_fired_rank(&layout, customer, 1, 2000), 0);
-    assert_int_equal(customer_fired_rank(&layout, customer, 0, 3000), 0);
-    assert_int_equal(customer_fired_rank(&layout, customer, 0, 2000), 2);
+    assert_int_equal(customer_fired_rank(customer, 0, 2000, true), 0);
+    assert_int_equal(customer_fired_rank(customer, 0, 2000, true), 1);
+    assert_int_equal(customer_fired_rank(customer, 1, 2000, true), 0);
+    assert_int_equal(customer_fired_rank(customer, 0, 3000, true), 0);
+    assert_int_equal(customer_fired_rank(customer, 0, 2000, true), 2);
     assert_int_equal(customer->history->fired_count, 3);
     customer_free(&layout, customer);
 }
@@ -304,17 +304,38 @@ static void test_ranks_that_cannot_come_again_are_dropped(void **state)
 {
     (void)state;
     struct customer *customer = customer_new(&layout, SLICE("u42"), 1000);
-    customer_fired_rank(&layout, customer, 0, 2000);
-    customer_fired_rank(&layout, customer, 1, 3000);
-    customer_fired_rank(&layout, customer, 2, 3000);
+    customer_fired_rank(customer, 0, 2000, true);  /* heard from since */
+    customer_fired_rank(customer, 1, 3000, true);  /* entered another state since */
+    customer_fired_rank(customer, 1, 3500, true);  /* can come again */
+    customer_fired_rank(customer, 0, 1500, false); /* so can this: with rules that arm it anew */
+    customer_fired_rank(customer, 0, 1600, true);
+    customer_fired_rank(customer, 0, 1600, false); /* and this: not only idle timers */
     customer->last_seen_ms = 2000;
+    customer_machine(&layout, customer, 0)->entered_ms = 1200;
     customer_machine(&layout, customer, 1)->entered_ms = 3000;
-    assert_false(customer_fired_alive(&layout, customer, &customer->history->fired[0]));
-    assert_false(customer_fired_alive(&layout, customer, &customer->history->fired[1]));
-    assert_true(customer_fired_alive(&layout, customer, &customer->history->fired[2]));
-    assert_int_equal(customer_fired_rank(&layout, customer, 1, 4000), 0);
-    assert_int_equal(customer->history->fired_count, 2);
-    assert_int_equal(customer_fired_rank(&layout, customer, 2, 3000), 1);
+    customer_fired_trim(&layout, customer, CUSTOMER_NEVER);
+    assert_int_equal(customer->history->fired_count, 3);
+    assert_int_equal(customer_fired_rank(customer, 1, 3500, true), 1);
+    assert_int_equal(customer_fired_rank(customer, 0, 1500, false), 1);
+    assert_int_equal(customer_fired_rank(customer, 0, 1600, false), 2);
+    assert_int_equal(customer_fired_rank(customer, 0, 2000, true), 0);
+    assert_int_equal(customer_fired_rank(customer, 1, 3000, true), 0);
+    customer_free(&layout, customer);
+}
+
+/* More timers were due than a step fires: those that are left are due before the customer was last heard from. */
+static void test_ranks_of_timers_that_are_left_over_are_kept(void **state)
+{
+    (void)state;
+    struct customer *customer = customer_new(&layout, SLICE("u42"), 1000);
+    customer_fired_rank(customer, 0, 1999, true);
+    customer_fired_rank(customer, 0, 2000, true);
+    customer->last_seen_ms = 9000;
+    customer_fired_trim(&layout, customer, 2000);
+    assert_int_equal(customer->history->fired_count, 1);
+    assert_int_equal(customer_fired_rank(customer, 0, 2000, true), 1);
+    customer_fired_trim(&layout, customer, 2001);
+    assert_int_equal(customer->history->fired_count, 0);
     customer_free(&layout, customer);
 }
 
@@ -324,10 +345,10 @@ static void test_ranks_are_bounded(void **state)
     (void)state;
     struct customer *customer = customer_new(&layout, SLICE("u42"), 1000);
     for (int64_t deadline = 2000; deadline < 3000; deadline++)
-        assert_int_equal(customer_fired_rank(&layout, customer, 0, deadline), 0);
+        assert_int_equal(customer_fired_rank(customer, 0, deadline, true), 0);
     assert_int_equal(customer->history->fired_count, CUSTOMER_FIRED_MAX);
-    assert_int_equal(customer_fired_rank(&layout, customer, 0, 2999), 1);
-    assert_int_equal(customer_fired_rank(&layout, customer, 0, 3000 - CUSTOMER_FIRED_MAX), 1);
+    assert_int_equal(customer_fired_rank(customer, 0, 2999, true), 1);
+    assert_int_equal(customer_fired_rank(customer, 0, 3000 - CUSTOMER_FIRED_MAX, true), 1);
     customer_free(&layout, customer);
 }
 
@@ -456,6 +477,7 @@ int main(void)
         cmocka_unit_test(test_restored_ids_go_on_as_before),
         cmocka_unit_test(test_ranks_count_on_for_the_same_machine_and_deadline),
         cmocka_unit_test(test_ranks_that_cannot_come_again_are_dropped),
+        cmocka_unit_test(test_ranks_of_timers_that_are_left_over_are_kept),
         cmocka_unit_test(test_ranks_are_bounded),
         cmocka_unit_test(test_a_customer_of_the_shipped_machines_costs_160_bytes),
         cmocka_unit_test(test_a_part_is_made_when_a_machine_of_it_is_touched),
