@@ -10,6 +10,7 @@
 #define BACK_OFF_MAX_MS 5000
 #define POLL_MS         20
 #define FINISH_TURNS    1000
+#define LEAVE_MS        2000 /* of shutdown_timeout, at most, for leaving the group */
 #define ROOM_WAIT_MS                                                                               \
     1000 /* for the publisher, before partitions are paused: a pause throws away what is fetched */
 #define SETTLE_WAIT_MS 5000
@@ -436,8 +437,12 @@ static bool drain(struct worker *worker, int64_t timeout_ms)
 
 enum err worker_finish(struct worker *worker, int64_t timeout_ms, struct errinfo *info)
 {
+    int64_t leave_ms = timeout_ms / 4 < LEAVE_MS ? timeout_ms / 4 : LEAVE_MS;
+    int64_t end_ms = worker_now_ms(worker) + timeout_ms - leave_ms;
+    store_end_at(worker->seams.load_store, end_ms);
+    store_end_at(worker->seams.save_store, end_ms);
     bool waits = waits_for_its_start(worker);
-    bool clean = waits || drain(worker, timeout_ms);
+    bool clean = waits || drain(worker, timeout_ms - leave_ms);
     if (!clean)
         err_set(info, ERR_RETRY,
                 "not everything was acknowledged within %lld ms; the next start takes up from the "

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -14,15 +15,18 @@
 #include <hiredis/hiredis.h>
 
 #include "core/buf.h"
+#include "core/clock.h"
 #include "core/number.h"
 #include "state/heap.h"
 
 #define CONNECT_TIMEOUT_MS 3000
+#define WAIT_SLICE_MS      100
 #define SEND_MAX           (1u << 20) /* of one write, before replies are looked at */
 #define RECEIVE_MAX        (64u << 10)
 
 struct redis_link {
     struct redis_url url;
+    const _Atomic int64_t *end_ms;
     redisContext *context; /* NULL: not connected. A non-blocking socket, and hiredis' reader */
     redisReply *reply;     /* the one lent out */
     struct buf out;
@@ -31,10 +35,11 @@ struct redis_link {
     char received[RECEIVE_MAX];
 };
 
-struct redis_link *redis_link_new(const struct redis_url *url)
+struct redis_link *redis_link_new(const struct redis_url *url, const _Atomic int64_t *end_ms)
 {
     struct redis_link *link = heap_new(sizeof(*link));
     link->url = *url;
+    link->end_ms = end_ms;
     buf_init(&link->out);
     return link;
 }
@@ -183,13 +188,33 @@ static enum err receive_some(struct redis_link *link, struct errinfo *info)
     return ERR_NONE;
 }
 
+/* Of `most_ms`, what is left before the end, which another thread may set meanwhile. */
+static int time_left(const struct redis_link *link, int most_ms)
+{
+    struct clock clock = clock_system();
+    int64_t end_ms = atomic_load(link->end_ms);
+    int64_t left_ms = end_ms ? end_ms - clock_monotonic_ms(&clock) : most_ms;
+    return left_ms < 0 ? 0 : left_ms < most_ms ? (int)left_ms : most_ms;
+}
+
+/* poll() for as long as the server may take, in slices. */
+static int wait_for(const struct redis_link *link, struct pollfd *waiting)
+{
+    int left_ms = link->url.timeout_ms, ready;
+    do {
+        ready = poll(waiting, 1, left_ms < WAIT_SLICE_MS ? left_ms : WAIT_SLICE_MS);
+        left_ms = time_left(link, left_ms - WAIT_SLICE_MS);
+    } while (ready == 0 && left_ms > 0);
+    return ready;
+}
+
 /* Waits until a byte can move, and moves what can: both ways, whatever is asked for. */
 static enum err move_bytes(struct redis_link *link, struct errinfo *info)
 {
     struct pollfd waiting = {.fd = link->context->fd, .events = POLLIN};
     if (unsent(link) > 0)
         waiting.events |= POLLOUT;
-    int ready = poll(&waiting, 1, link->url.timeout_ms);
+    int ready = wait_for(link, &waiting);
     if (ready < 0)
         return errno == EINTR ? ERR_NONE : broken(link, strerror(errno), info);
     if (ready == 0)
@@ -321,17 +346,18 @@ enum err redis_link_refused(const struct redis_link *link, const struct redis_re
 
 /* ---- connecting */
 
-static struct timeval connect_timeout(void)
+static struct timeval connect_timeout(const struct redis_link *link)
 {
-    return (struct timeval){CONNECT_TIMEOUT_MS / 1000, CONNECT_TIMEOUT_MS % 1000 * 1000};
+    int ms = 1 + time_left(link, CONNECT_TIMEOUT_MS); /* 0 would be for ever */
+    return (struct timeval){ms / 1000, ms % 1000 * 1000};
 }
 
 static enum err open_socket(struct redis_link *link, struct errinfo *info)
 {
     const struct redis_url *url = &link->url;
-    redisContext *context = url->path[0]
-                                ? redisConnectUnixWithTimeout(url->path, connect_timeout())
-                                : redisConnectWithTimeout(url->host, url->port, connect_timeout());
+    redisContext *context =
+        url->path[0] ? redisConnectUnixWithTimeout(url->path, connect_timeout(link))
+                     : redisConnectWithTimeout(url->host, url->port, connect_timeout(link));
     CHECK(context);
     if (context->err) {
         err_set(info, ERR_RETRY, "redis %s: %s", url->name, context->errstr);

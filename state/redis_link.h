@@ -33,8 +33,8 @@ enum redis_kind {
     REDIS_ERROR, /* its text begins with a code in capitals */
 };
 
-/* Connects to nothing yet. */
-struct redis_link *redis_link_new(const struct redis_url *url);
+/* Connects to nothing yet. `end_ms` is that of state/store.h, and outlives the link. */
+struct redis_link *redis_link_new(const struct redis_url *url, const _Atomic int64_t *end_ms);
 void redis_link_free(struct redis_link *link);
 
 /*

@@ -15,6 +15,7 @@
 #ifndef STATE_STORE_H
 #define STATE_STORE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -82,7 +83,14 @@ struct store_ops {
 
 struct store { /* first member of each backend */
     const struct store_ops *ops;
+    _Atomic int64_t end_ms; /* monotonic; 0: none */
 };
+
+/* From then on (monotonic ms) no call waits for the server any more: ERR_RETRY, where it hangs. Any thread. */
+static inline void store_end_at(struct store *store, int64_t end_ms)
+{
+    atomic_store(&store->end_ms, end_ms);
+}
 
 /*
  * Takes the partition over from whoever had it, and reads R in the same atomic trip. What is found

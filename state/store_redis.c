@@ -139,7 +139,7 @@ struct store *store_redis_open(const char *url, const char *prefix, const char *
         return NULL;
     struct store_redis *redis = heap_new(sizeof(*redis));
     redis->store.ops = &redis_ops;
-    redis->link = redis_link_new(&parsed);
+    redis->link = redis_link_new(&parsed, &redis->store.end_ms);
     redis->prefix = strdup(prefix);
     redis->group = strdup(group);
     CHECK(redis->prefix && redis->group);

@@ -5,6 +5,7 @@
  * ctest-timeout: 900
  */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -135,6 +136,29 @@ static void test_redis_is_away_and_signals_go_on(void **state)
     run_to_the_end(&pipeline);
 }
 
+/* Told to end while Redis hangs: it can't end well, but in time, and its group knows. */
+static void test_it_ends_in_time_while_redis_hangs(void **state)
+{
+    struct pipeline_options options = plain;
+    struct pipeline pipeline;
+
+    (void)state;
+    options.more = "workers: 2\nshutdown_timeout: 6s\n";
+    open_shop(&pipeline, &options, 49);
+    run_to_the_midst(&pipeline);
+    cluster_redis_freeze(pipeline.redis);
+    pipeline_send(&pipeline, EVENTS / 4);
+    process_nap_ms(1500); /* a checkpoint is under way */
+    int64_t began_ms = process_now_ms();
+    process_signal(pipeline.processes[0], SIGTERM);
+    wait_until(pipeline_log_count(&pipeline, 0, "worker.revoked") == 2, 6000);
+    pipeline_await_failure(&pipeline, 0, 1, "not everything was acknowledged");
+    assert_true(process_now_ms() - began_ms < 6000);
+    cluster_redis_thaw(pipeline.redis);
+    pipeline_start(&pipeline, 0);
+    run_to_the_end(&pipeline);
+}
+
 /* Customers are in Redis only, and Redis is away: partitions pause and go on. */
 static void test_redis_freezes_while_customers_are_needed_from_it(void **state)
 {
@@ -225,6 +249,7 @@ int main(void)
         cmocka_unit_test(test_redis_is_killed_and_comes_back_empty),
         cmocka_unit_test(test_redis_is_away_for_seconds_and_comes_back_with_older_data),
         cmocka_unit_test(test_redis_is_away_and_signals_go_on),
+        cmocka_unit_test(test_it_ends_in_time_while_redis_hangs),
         cmocka_unit_test(test_redis_freezes_while_customers_are_needed_from_it),
         cmocka_unit_test(test_kafka_freezes),
         cmocka_unit_test(test_kafka_is_killed_and_comes_back),
