@@ -41,12 +41,14 @@ static void oversize(struct worker *worker, struct lane *lane, const struct sign
                      const struct sink_record *record, const struct partition_cause *cause)
 {
     const struct source_message *message = cause->message;
+    struct slice id = sink_header_find(record, "ce_id");
     struct dead_letter letter = {
         .error = event_dead_code(EVENT_DEAD_OVERSIZE_SIGNAL),
         .detail =
-            arena_printf(&worker->open->arena, "%.*s has %zu bytes, signals.max_bytes is %lld",
+            arena_printf(&worker->open->arena,
+                         "%.*s has %zu bytes, signals.max_bytes is %lld; its ce_id is %.*s",
                          (int)signal->type.size, signal->type.data, record->value.size,
-                         (long long)worker->setting->config->max_bytes),
+                         (long long)worker->setting->config->max_bytes, (int)id.size, id.data),
         .from = lane->partition.id,
         .offset = cause->offset,
         .time_ms = message ? message->time_ms : -1,

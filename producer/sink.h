@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "core/err.h"
 #include "core/slice.h"
@@ -35,6 +36,15 @@ struct sink_record { /* borrowed until sink_produce() returns, but for the value
     struct sink_header headers[SINK_HEADERS_MAX];
     size_t header_count;
 };
+
+/* Empty where there is none. */
+static inline struct slice sink_header_find(const struct sink_record *record, const char *name)
+{
+    for (size_t i = 0; i < record->header_count; i++)
+        if (strcmp(record->headers[i].name, name) == 0)
+            return record->headers[i].value;
+    return (struct slice){0};
+}
 
 struct sink_offset {
     struct topic_partition of;

@@ -72,6 +72,7 @@ struct world {
     char metadata[PARTITIONS][513]; /* of the last commits */
     int64_t first_commits[PARTITIONS];
     unsigned commits[PARTITIONS], settles;
+    unsigned oversize_events, oversize_timers; /* dead letters of signals */
     bool threaded;      /* the publisher has its thread, and time is the machine's */
     uint32_t batch_max; /* messages of one poll */
     size_t changes_max; /* 0: as many as there are */
@@ -117,12 +118,29 @@ static struct slice line_of(struct slice id, struct slice value, struct buf *lin
     return buf_slice(line);
 }
 
-static struct slice id_of(const struct sink_record *record)
+static int64_t number_in(const struct sink_record *record, const char *name)
 {
-    for (size_t i = 0; i < record->header_count; i++)
-        if (strcmp(record->headers[i].name, "ce_id") == 0)
-            return record->headers[i].value;
-    return (struct slice){0};
+    struct number number;
+    assert_true(number_parse(sink_header_find(record, name), &number));
+    return number.i;
+}
+
+/* Of an event's signal it holds the event; a timer has none, so it holds the signal itself. */
+static void check_oversize(struct world *world, const struct sink_record *letter)
+{
+    struct source_message source;
+    assert_true(sink_header_find(letter, "error_detail").size > 60); /* with the id */
+    if (number_in(letter, "source_time") == -1) {
+        assert_non_null(memmem(letter->value.data, letter->value.size, "\"cause\":\"timer\"", 15));
+        assert_true((int64_t)letter->value.size > world->config->max_bytes);
+        world->oversize_timers++;
+        return;
+    }
+    assert_true(source_log_get(world->log, all_partitions[number_in(letter, "source_partition")],
+                               number_in(letter, "source_offset"), &source));
+    assert_true(slice_equal(source.key, letter->key));
+    assert_true(slice_equal(source.value, letter->value));
+    world->oversize_events++;
 }
 
 /* A signal has its id before it. */
@@ -130,11 +148,13 @@ static void take_record(void *self, const struct sink_record *record)
 {
     struct world *world = self;
     struct topic_partition to = {record->topic, record->partition < 0 ? 0 : record->partition};
-    struct slice id = id_of(record), value = record->value;
+    struct slice id = sink_header_find(record, "ce_id"), value = record->value;
     struct buf line;
     buf_init(&line);
     if (id.size > 0)
         value = line_of(id, value, &line);
+    if (slice_is(sink_header_find(record, "error"), "oversize_signal"))
+        check_oversize(world, record);
     source_log_append(world->log, to, 0, record->key, value);
     buf_fini(&line);
 }
@@ -717,6 +737,38 @@ static void test_who_loses_its_partitions_settles_before(void **state)
     run_to_end(&world, worker);
     finish(&world, worker);
     check(&world, 20);
+    world_fini(&world);
+}
+
+static bool is_too_large(const struct world *world, const char *line)
+{
+    return (int64_t)strlen(strchr(line, ' ') + 1) > world->config->max_bytes;
+}
+
+static void test_signals_that_are_too_large_become_dead_letters(void **state)
+{
+    struct world world;
+    struct lines expected = {0}, got = {0}, stats = {0};
+    size_t too_large = 0;
+    (void)state;
+    world_init(&world, 22, 1000000);
+    world.config->max_bytes = 190;
+    feed(&world, 22, EVENTS / 2);
+    struct worker *worker = new_worker(&world);
+    run_to_end(&world, worker);
+    finish(&world, worker);
+    compute_expected(&world, &expected, &stats);
+    for (size_t i = 0; i < expected.count; i++)
+        too_large += is_too_large(&world, expected.items[i]);
+    collect_signals(&world, &got);
+    for (size_t i = 0; i < got.count; i++)
+        assert_false(is_too_large(&world, got.items[i]));
+    assert_int_equal(got.count + too_large, expected.count);
+    assert_int_equal(world.oversize_events + world.oversize_timers, too_large);
+    assert_true(world.oversize_events > 10 && world.oversize_timers > 10 && got.count > 100);
+    free_lines(&expected);
+    free_lines(&got);
+    free_lines(&stats);
     world_fini(&world);
 }
 
@@ -1648,6 +1700,7 @@ int main(void)
         cmocka_unit_test(test_where_it_begins_is_committed_before_the_first_event),
         cmocka_unit_test(test_a_rebuild_of_less_than_all_is_counted),
         cmocka_unit_test(test_who_loses_its_partitions_settles_before),
+        cmocka_unit_test(test_signals_that_are_too_large_become_dead_letters),
         cmocka_unit_test(test_a_small_memory_changes_nothing),
         cmocka_unit_test(test_a_publisher_beside_the_worker_changes_nothing),
         cmocka_unit_test(test_rules_that_fail_are_told_by_their_place),
