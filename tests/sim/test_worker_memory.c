@@ -848,7 +848,7 @@ static void test_rules_that_fail_are_told_by_their_place(void **state)
 static void let_redis_come_back(struct world *world, struct worker *worker)
 {
     for (int i = 0; i < STORE_BANK_FAILURES; i++)
-        store_bank_fail(world->bank, i, 0);
+        store_bank_fail(world->bank, (enum store_bank_failure)i, 0);
     run_for(world, worker, 300);
 }
 
