@@ -82,6 +82,7 @@ static enum err take_signal(void *self, struct partition *partition, const struc
     signal_record(signal, &envelope, &worker->open->arena, &worker->text, &record);
     if (record.value.size > (size_t)worker->setting->config->max_bytes) {
         oversize(worker, lane, signal, &record, cause);
+        lane->uncommitted = true;
         return ERR_NONE;
     }
     epoch_add_output(worker->open, &record);
@@ -101,7 +102,8 @@ static enum err parted(void *self, struct partition *partition, struct errinfo *
 
 static bool may_part(const struct worker *worker, const struct lane *lane)
 {
-    if (lane->inside_message || (!epoch_is_full(worker->open) && !flush_has_many_changes(worker)))
+    if (lane->inside_message || (!epoch_is_full(worker->open) && !flush_has_many_changes(worker) &&
+                                 !flush_is_held_up(worker)))
         return false;
     /* Where a replay parts a sweep in which timers are counted is in the journal. */
     return lane_is_live(lane) || !partition_counts_timers(&lane->partition);
@@ -125,7 +127,10 @@ static enum err between_seconds(void *self, struct partition *partition, struct 
     lane->uncommitted = true;
     if (!flush_has_room(worker))
         flush_collect(worker, WORKER_ROOM_WAIT_MS);
-    if (flush_epoch(worker, flush_has_many_changes(worker)))
+    bool flushed = flush_epoch(worker, flush_has_many_changes(worker));
+    if (flush_is_held_up(worker))
+        return err_set(info, ERR_RETRY, FLUSH_HELD_UP);
+    if (flushed)
         return ERR_NONE;
     return epoch_is_full(worker->open) ? err_set(info, ERR_RETRY, "the publisher does not keep up")
                                        : ERR_NONE;

@@ -99,6 +99,11 @@ bool flush_has_room(const struct worker *worker)
     return worker->under_way < PUBLISHER_QUEUE_MAX + publisher_waits(&worker->publisher);
 }
 
+bool flush_is_held_up(const struct worker *worker)
+{
+    return publisher_waits(&worker->publisher) > 0 && loading_is_over(worker);
+}
+
 /* ---- the journal ---- */
 
 void flush_journal(struct worker *worker, struct lane *lane, struct journal_record *record,
@@ -368,11 +373,18 @@ static bool is_flushed(const struct worker *worker)
     return flushed;
 }
 
+/* And before the end, which may be set meanwhile. */
+static bool is_before(const struct worker *worker, int64_t until_ms)
+{
+    int64_t now_ms = worker_now_ms(worker), end_ms = atomic_load(&worker->end_ms);
+    return now_ms < until_ms && (end_ms == 0 || now_ms < end_ms);
+}
+
 bool flush_drain(struct worker *worker, int64_t timeout_ms)
 {
     int64_t until_ms = worker_now_ms(worker) + timeout_ms;
 
-    while (!worker->in_doubt && worker->fatal == ERR_NONE && worker_now_ms(worker) < until_ms) {
+    while (!worker->in_doubt && worker->fatal == ERR_NONE && is_before(worker, until_ms)) {
         flush_collect(worker, worker->under_way > 0 ? 50 : 0);
         if (!is_flushed(worker))
             flush_epoch(worker, true);

@@ -164,10 +164,12 @@ unsigned publisher_waits(const struct publisher *publisher)
     return atomic_load(&publisher->waiting_count);
 }
 
-static void set_retry(struct publisher *publisher)
+/* `tried_ms`: how long Redis was waited for. Where it hangs, transactions have half of the time at least. */
+static void set_retry(struct publisher *publisher, int64_t tried_ms)
 {
-    publisher->retry_ms = clock_monotonic_ms(&publisher->options.clock) +
-                          next_pause_ms(publisher, &publisher->back_off_ms);
+    int64_t pause_ms = next_pause_ms(publisher, &publisher->back_off_ms);
+    publisher->retry_ms =
+        clock_monotonic_ms(&publisher->options.clock) + (pause_ms > tried_ms ? pause_ms : tried_ms);
 }
 
 static void put_aside(struct publisher *publisher, struct epoch *epoch)
@@ -177,7 +179,7 @@ static void put_aside(struct publisher *publisher, struct epoch *epoch)
     if (count == 0) {
         log_warn("publisher.waiting", "for=redis reason=%s", log_quote(epoch->info.text).text);
         publisher->back_off_ms = 0;
-        set_retry(publisher);
+        set_retry(publisher, 0);
     }
     publisher->waiting[count] = epoch;
     atomic_store(&publisher->waiting_count, count + 1);
@@ -208,13 +210,16 @@ static void retry_waiting(struct publisher *publisher)
         discard_waiting(publisher);
     while (publisher_waits(publisher) > 0 &&
            clock_monotonic_ms(&publisher->options.clock) >= publisher->retry_ms) {
+        int64_t began_ms = clock_monotonic_ms(&publisher->options.clock);
         enum err rc = save_checkpoints(publisher, publisher->waiting[0]);
         if (rc == ERR_RETRY) {
-            set_retry(publisher);
+            set_retry(publisher, clock_monotonic_ms(&publisher->options.clock) - began_ms);
             return;
         }
         give_back(publisher, take_first(publisher), rc);
-        if (rc == ERR_NONE && publisher_waits(publisher) == 0)
+        if (rc != ERR_NONE)
+            discard_waiting(publisher); /* what follows is a doubt too */
+        else if (publisher_waits(publisher) == 0)
             log_info("publisher.resumed", "with=redis");
     }
 }

@@ -528,6 +528,15 @@ static void say_waiting(struct worker *worker, const char *reason)
     log_warn("recovery.waiting", "worker=%u reason=%s", worker->number, log_quote(reason).text);
 }
 
+/* Where it begins for the first time is committed before the first event. */
+static enum err commit_beginnings(struct worker *worker, struct errinfo *info)
+{
+    if (!flush_has_room(worker))
+        flush_collect(worker, WORKER_ROOM_WAIT_MS);
+    return flush_epoch(worker, false) ? ERR_NONE
+                                      : err_set(info, ERR_RETRY, "the publisher does not keep up");
+}
+
 void recovery_step(struct worker *worker)
 {
     struct errinfo info = {""};
@@ -542,13 +551,13 @@ void recovery_step(struct worker *worker)
     enum err rc = read_all(worker, found, &info);
     if (rc == ERR_NONE)
         rc = set_up_all(worker, found, &info);
+    if (rc == ERR_NONE)
+        rc = commit_beginnings(worker, &info);
     if (rc == ERR_NONE) {
         worker->phase = WORKER_RUNNING;
         worker->has_run = true;
         worker->back_off_ms = 0;
         worker->epoch_opened_ms = worker_now_ms(worker);
-        /* Where it begins for the first time is committed before the first event. */
-        flush_epoch(worker, false);
         return;
     }
     if (rc == ERR_FATAL || rc == ERR_CONFIG) {

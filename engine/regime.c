@@ -316,6 +316,8 @@ static enum err migrate_page(struct worker *worker, struct lane *lane, bool *mor
     flush_layout(worker, lane, &worker->page, &checkpoint);
     if (rc == ERR_NONE)
         rc = store_save(worker->seams.load_store, &checkpoint, NULL, info);
+    if (rc == ERR_RETRY)
+        rc = ERR_FENCED; /* it may have landed, and this page is not made a second time: R tells */
     if (rc != ERR_NONE) {
         memcpy(stats->states, before,
                states * sizeof *before); /* the page is counted when it comes again */

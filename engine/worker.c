@@ -108,19 +108,13 @@ void worker_reread(struct worker *worker, struct lane *lane)
         worker_doubt(worker, info.text);
 }
 
-/* Memory is full of what Redis has to take first, and it is away. */
-static bool is_held_up(const struct worker *worker)
-{
-    return publisher_waits(&worker->publisher) > 0 && loading_is_over(worker);
-}
-
 void worker_unblock(struct worker *worker)
 {
     struct errinfo info = {""};
     int64_t now_ms = worker_now_ms(worker);
 
-    for (size_t i = 0; i < worker->lane_count && flush_has_room(worker) && !is_held_up(worker);
-         i++) {
+    for (size_t i = 0;
+         i < worker->lane_count && flush_has_room(worker) && !flush_is_held_up(worker); i++) {
         struct lane *lane = &worker->lanes[i];
         if (!lane->blocked || now_ms < lane->retry_ms)
             continue;
@@ -194,8 +188,8 @@ static void push_settle(struct worker *worker)
 }
 
 /*
- * What was open is aborted before others have the partitions, or at least soon: while its offsets are pending they can't
- * begin.
+ * What was open is aborted before others have the partitions, where that goes in a few seconds: while its offsets are pending
+ * they can't begin.
  */
 static void discard(struct worker *worker)
 {
@@ -262,8 +256,8 @@ static void act_on_doubt(struct worker *worker)
 static void keep_memory_bounded(struct worker *worker)
 {
     loading_evict(worker, SOURCE_BATCH_MAX);
-    if (is_held_up(worker)) {
-        worker_block_all(worker, "memory is full, and Redis is away");
+    if (flush_is_held_up(worker)) {
+        worker_block_all(worker, FLUSH_HELD_UP);
         return;
     }
     if (!loading_is_over(worker) || !flush_has_room(worker))
@@ -421,9 +415,8 @@ static bool waits_for_its_start(const struct worker *worker)
 }
 
 /* What ends in a doubt is recovered and tried again while there is time. */
-static bool drain(struct worker *worker, int64_t timeout_ms)
+static bool drain(struct worker *worker, int64_t until_ms)
 {
-    int64_t until_ms = worker_now_ms(worker) + timeout_ms;
     while (worker->fatal == ERR_NONE && catch_up(worker, until_ms)) {
         if (worker->phase == WORKER_UNASSIGNED ||
             flush_drain(worker, until_ms - worker_now_ms(worker)))
@@ -435,14 +428,22 @@ static bool drain(struct worker *worker, int64_t timeout_ms)
     return false;
 }
 
-enum err worker_finish(struct worker *worker, int64_t timeout_ms, struct errinfo *info)
+/* Of the time that is given some is for leaving the group. */
+static void set_end(struct worker *worker, int64_t timeout_ms)
 {
     int64_t leave_ms = timeout_ms / 4 < LEAVE_MS ? timeout_ms / 4 : LEAVE_MS;
     int64_t end_ms = worker_now_ms(worker) + timeout_ms - leave_ms;
+    atomic_store(&worker->end_ms, end_ms);
     store_end_at(worker->seams.load_store, end_ms);
     store_end_at(worker->seams.save_store, end_ms);
+}
+
+enum err worker_finish(struct worker *worker, int64_t timeout_ms, struct errinfo *info)
+{
+    if (atomic_load(&worker->end_ms) == 0)
+        set_end(worker, timeout_ms);
     bool waits = waits_for_its_start(worker);
-    bool clean = waits || drain(worker, timeout_ms - leave_ms);
+    bool clean = waits || drain(worker, atomic_load(&worker->end_ms));
     if (!clean)
         err_set(info, ERR_RETRY,
                 "not everything was acknowledged within %lld ms; the next start takes up from the "
@@ -476,6 +477,7 @@ void worker_follow(struct worker *worker, const struct ruleset *ruleset)
 
 void worker_stop(struct worker *worker)
 {
+    set_end(worker, worker->setting->config->shutdown_timeout_ms);
     atomic_store(&worker->stopping, true);
 }
 

@@ -245,21 +245,32 @@ static const struct layout_timers *timers_of(struct rules *rules, const struct m
     return timers;
 }
 
-/* A name with a dot is that of a signal. */
-static bool names_a_signal(const struct reaction *reactions, uint32_t count)
+static bool names_it(const struct reaction *reactions, uint32_t count, struct slice name)
 {
-    for (uint32_t i = 0; i < count; i++)
-        if (memchr(reactions[i].name.data, '.', reactions[i].name.size))
-            return true;
-    return false;
+    uint32_t i = 0;
+    while (i < count && !slice_equal(reactions[i].name, name))
+        i++;
+    return i < count;
 }
 
-static bool hears_signals(const struct machine *machine)
+static bool reacts_to(const struct machine *machine, struct slice name)
 {
-    bool hears = names_a_signal(machine->reactions, machine->reaction_count);
-    for (uint32_t i = 0; i < machine->state_count && !hears; i++)
-        hears = names_a_signal(machine->states[i].reactions, machine->states[i].reaction_count);
-    return hears;
+    bool reacts = names_it(machine->reactions, machine->reaction_count, name);
+    for (uint32_t i = 0; i < machine->state_count && !reacts; i++)
+        reacts = names_it(machine->states[i].reactions, machine->states[i].reaction_count, name);
+    for (uint32_t i = 0; i < machine->observation_count && !reacts; i++)
+        reacts = slice_equal(machine->observations[i].name, name);
+    return reacts;
+}
+
+/* A machine hears those before it. */
+static bool hears_signals(const struct rules *rules, uint32_t index)
+{
+    for (uint32_t i = 0; i < index; i++)
+        for (const struct emit *emit = rules->machines[i].emits; emit; emit = emit->next)
+            if (reacts_to(&rules->machines[index], emit->type))
+                return true;
+    return false;
 }
 
 static void build_layout(struct rules *rules)
@@ -279,7 +290,7 @@ static void build_layout(struct rules *rules)
             .timers = timers_of(rules, machine),
             .variables = machine->layout_variables,
             .variable_count = machine->variable_count + machine->hidden_count,
-            .hears_signals = hears_signals(machine),
+            .hears_signals = hears_signals(rules, i),
         };
     }
     rules->layout.machine_count = rules->machine_count;

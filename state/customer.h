@@ -25,8 +25,8 @@
 #include "state/layout.h"
 
 #define CUSTOMER_IDS_MAX      16
-#define CUSTOMER_ID_REST      7   /* bytes of an id's hash beside its tag */
-#define CUSTOMER_FIRED_MAX    255 /* beyond it the earliest deadline goes */
+#define CUSTOMER_ID_REST      7  /* bytes of an id's hash beside its tag */
+#define CUSTOMER_FIRED_MAX    32 /* beyond it the earliest deadline goes */
 #define CUSTOMER_KEY_SIZE_MAX 128
 #define CUSTOMER_NO_TIMER     UINT32_MAX
 #define CUSTOMER_NO_TIME      INT64_MIN /* a timestamp that is null; no deadline */

@@ -170,14 +170,17 @@ void store_bank_back_up(struct store_bank *bank);
 void store_bank_restore(struct store_bank *bank); /* without a backup: nothing */
 
 enum store_bank_failure {
-    STORE_BANK_LOAD_AWAY, /* ERR_RETRY */
-    STORE_BANK_SAVE_AWAY, /* ERR_RETRY: nothing lands */
+    STORE_BANK_LOAD_AWAY,  /* ERR_RETRY */
+    STORE_BANK_SAVE_AWAY,  /* ERR_RETRY: nothing lands */
+    STORE_BANK_SAVE_LATER, /* ERR_RETRY, though it has landed: the same call again finds that */
     STORE_BANK_SAVE_UNSAID, /* ERR_FENCED, though it has landed: the answer is lost, and nobody can be asked */
     STORE_BANK_SAVE_HALF, /* ERR_FENCED: half of it has landed, and R is gone */
     STORE_BANK_FAILURES
 };
-/* The next `count` of these calls fail so. */
+/* The next `count` of these calls fail so; store_bank_fail_after(): those behind the next `good`. */
 void store_bank_fail(struct store_bank *bank, enum store_bank_failure how, unsigned count);
+void store_bank_fail_after(struct store_bank *bank, enum store_bank_failure how, unsigned good,
+                           unsigned count);
 
 uint64_t store_bank_records_read(struct store_bank *bank); /* since it is there */
 struct store *store_memory_open(struct store_bank *bank);

@@ -662,7 +662,19 @@ static void assert_ids_differ(const struct lines *lines, uint64_t seed)
     }
 }
 
-/* Of a worker that has ended in good order. */
+/* Of a worker that has ended in good order: P:stats. */
+static void check_stats(struct world *world, uint64_t seed)
+{
+    struct lines expected = {0}, expected_stats = {0}, stats = {0};
+    compute_expected(world, &expected, &expected_stats);
+    collect_stats(world, &stats);
+    assert_same_lines(&expected_stats, &stats, seed);
+    free_lines(&expected);
+    free_lines(&expected_stats);
+    free_lines(&stats);
+}
+
+/* Likewise, with its signals. */
 static void check(struct world *world, uint64_t seed)
 {
     struct lines expected = {0}, got = {0}, expected_stats = {0}, stats = {0};
@@ -1244,6 +1256,80 @@ static void test_a_long_sweep_over_customers_in_redis_goes_through(void **state)
     world_fini(&world);
 }
 
+/* A sweep that is broken off between two pages of customers: what it has said goes with what it has done. */
+static void test_a_sweep_that_is_broken_off_loses_no_dead_letter(void **state)
+{
+    (void)state;
+    for (unsigned good = 0; good < 5; good++) {
+        struct world world;
+        world_init_with(&world, idle, 23, 1000);
+        world.config->max_bytes = 1;
+        add_watchers(&world, WATCHERS, SHOP_START_MS, 60);
+        struct worker *worker = new_worker(&world);
+        run_to_end(&world, worker);
+        run_for(&world, worker, 60);
+        add_page(&world, 0, "last", SHOP_START_MS + 36000000);
+        store_bank_fail_after(world.bank, STORE_BANK_LOAD_AWAY, good, 3);
+        run_for(&world, worker, 300);
+        let_redis_come_back(&world, worker);
+        run_to_end(&world, worker);
+        finish(&world, worker);
+        assert_int_equal(world.oversize_timers, WATCHERS);
+        world_fini(&world);
+    }
+}
+
+/* Redis can be read but not written, since it is full perhaps: a sweep does not bring into memory what can't leave it. */
+static void test_a_sweep_stops_where_memory_is_full(void **state)
+{
+    struct world world;
+    (void)state;
+    world_init_with(&world, idle, 24, 1000);
+    world.changes_max = 500;
+    add_watchers(&world, WATCHERS, SHOP_START_MS, 6);
+    struct worker *worker = new_worker(&world);
+    run_to_end(&world, worker);
+    run_for(&world, worker, 60);
+    store_bank_fail(world.bank, STORE_BANK_SAVE_AWAY, UINT_MAX);
+    add_page(&world, 0, "one", SHOP_START_MS + 1300000);
+    run_for(&world, worker, 60);
+    add_page(&world, 0, "last", SHOP_START_MS + FAR_AHEAD_MS);
+    run_for(&world, worker, 300);
+    assert_in_range(source_log_end(world.log, all_signals), 1,
+                    WATCHERS / 8); /* each has changed somebody */
+    let_redis_come_back(&world, worker);
+    run_to_end(&world, worker);
+    finish(&world, worker);
+    check(&world, 24);
+    world_fini(&world);
+}
+
+/* Of a page of customers under new rules nobody knows at first whether it has landed: it is not counted for another one. */
+static void test_a_page_of_customers_that_lands_unsaid_is_counted_once(void **state)
+{
+    (void)state;
+    for (unsigned good = 0; good < 30; good++) {
+        struct world world;
+        world_init(&world, 25, 1000000);
+        add_watchers(&world, 10000, SHOP_START_MS, 6);
+        struct worker *worker = new_worker(&world);
+        run_to_end(&world, worker);
+        run_for(&world, worker, 60);
+        world.wanted = world.other;
+        worker_follow(worker, world.wanted);
+        run_for(&world, worker, 60);
+        add_page(&world, 0, "last", SHOP_START_MS + 3600000);
+        run_to_end(&world, worker);
+        worker = kill_and_wipe(&world, worker); /* the change is replayed */
+        store_bank_fail_after(world.bank, STORE_BANK_SAVE_LATER, good, 1);
+        run_for(&world, worker, 600);
+        let_redis_come_back(&world, worker);
+        finish(&world, worker);
+        check_stats(&world, 25);
+        world_fini(&world);
+    }
+}
+
 /* One message of so many watchers: `first`, and a while later those who follow. */
 static void add_watchers_at_once(struct world *world, int first, int count, int64_t time_ms,
                                  int64_t later_ms)
@@ -1719,6 +1805,9 @@ int main(void)
         cmocka_unit_test(test_what_a_sweep_has_left_over_comes_once),
         cmocka_unit_test(test_a_replay_of_a_long_silence_makes_its_checkpoints),
         cmocka_unit_test(test_a_long_sweep_over_customers_in_redis_goes_through),
+        cmocka_unit_test(test_a_sweep_that_is_broken_off_loses_no_dead_letter),
+        cmocka_unit_test(test_a_sweep_stops_where_memory_is_full),
+        cmocka_unit_test(test_a_page_of_customers_that_lands_unsaid_is_counted_once),
         cmocka_unit_test(test_a_long_sweep_within_a_message_goes_through),
         cmocka_unit_test(test_a_quiet_partition_over_its_memory_is_read_once),
         cmocka_unit_test(test_thousands_of_timers_survive_disturbances),

@@ -107,19 +107,10 @@ static void test_the_summary_lists_the_rules_that_failed(void **state)
  * A late event arms an idle timer anew, behind the customer's clock; whoever hears its signal enters a state before the one it
  * has been in, and a timer of the same deadline comes again. Its rank goes on.
  */
-static void test_no_id_is_given_twice(void **state)
+static void check_ids(const char *hears, const char *says)
 {
-    (void)state;
-    write_file(folder.machine, "door.yaml",
-               "machine: b\n"
-               "initial: p\n"
-               "states:\n"
-               "  p: { on: { a.x: q } }\n"
-               "  q: { after: { 5s: { target: p, emit: b.z } } }\n");
-    write_file(folder.other, "bell.yaml",
-               "machine: a\n"
-               "initial: s\n"
-               "states: { s: { idle: { 10s: { emit: a.x }, 16s: { emit: a.y } } } }\n");
+    write_file(folder.machine, "door.yaml", hears);
+    write_file(folder.other, "bell.yaml", says);
     write_file(folder.config, "stagecoach.yaml",
                "kafka: { topics: [shop.events] }\nmachines: [ bell.yaml, door.yaml ]\n"
                "events: { schema: " STAGECOACH_SOURCE_DIR "/config/schemas/segment.yaml }\n"
@@ -132,6 +123,38 @@ static void test_no_id_is_given_twice(void **state)
     run_backtest();
     assert_non_null(strstr(folder.output.out, "/u/b/15000/0\""));
     assert_non_null(strstr(folder.output.out, "/u/b/15000/1\""));
+}
+
+static void test_no_id_is_given_twice(void **state)
+{
+    (void)state;
+    const char *bell = "machine: a\n"
+                       "initial: s\n"
+                       "states: { s: { idle: { 10s: { emit: a.x }, 16s: { emit: a.y } } } }\n";
+    const char *plain_bell =
+        "machine: a\n"
+        "initial: s\n"
+        "states: { s: { idle: { 10s: { emit: rang }, 16s: { emit: a.y } } } }\n";
+    check_ids("machine: b\n"
+              "initial: p\n"
+              "states:\n"
+              "  p: { on: { a.x: q } }\n"
+              "  q: { after: { 5s: { target: p, emit: b.z } } }\n",
+              bell);
+    check_ids("machine: b\n" /* a type without a dot */
+              "initial: p\n"
+              "states:\n"
+              "  p: { on: { rang: q } }\n"
+              "  q: { after: { 5s: { target: p, emit: b.z } } }\n",
+              plain_bell);
+    check_ids("machine: b\n" /* it only observes, and then `always` */
+              "context: { heard: bool }\n"
+              "observe: { a.x: { assign: { heard: true } } }\n"
+              "initial: p\n"
+              "states:\n"
+              "  p: { always: { guard: context.heard, target: q } }\n"
+              "  q: { entry: { clear: heard }, after: { 5s: { target: p, emit: b.z } } }\n",
+              bell);
 }
 
 int main(void)
