@@ -138,26 +138,35 @@ static void test_redis_is_away_and_signals_go_on(void **state)
     run_to_the_end(&pipeline);
 }
 
-/* Told to end while Redis hangs, for a checkpoint and for customers: it can't end well, but in time, and its group knows. */
-static void test_it_ends_in_time_while_redis_hangs(void **state)
+static void end_while_redis_hangs(uint64_t seed, const char *more)
 {
     struct pipeline_options options = plain;
     struct pipeline pipeline;
 
-    (void)state;
-    options.more = "workers: 1\nshutdown_timeout: 8s\nmemory: { customers: 500 }\n";
-    open_shop(&pipeline, &options, 49);
+    options.more = more;
+    open_shop(&pipeline, &options, seed);
     run_to_the_midst(&pipeline);
     cluster_redis_freeze(pipeline.redis);
     pipeline_send(&pipeline, EVENTS / 4);
     process_nap_ms(1500); /* a checkpoint is under way */
     process_signal(pipeline.processes[0], SIGTERM);
-    pipeline_await_log(&pipeline, 0, "worker.revoked", 1);
-    pipeline_await_failure(&pipeline, 0, 1,
-                           "not everything was acknowledged"); /* not: "did not end" */
+    int code = process_exit_code(pipeline.processes[0], PIPELINE_TIMEOUT_MS);
+    assert_in_range(code, 0, 1); /* 0 where nothing was left to be saved */
+    assert_int_equal(pipeline_log_count(&pipeline, 0, "worker.revoked"), 1);
+    assert_int_equal(pipeline_log_count(&pipeline, 0, "did not end within"), 0);
+    process_free(pipeline.processes[0]);
+    pipeline.processes[0] = NULL;
     cluster_redis_thaw(pipeline.redis);
     pipeline_start(&pipeline, 0);
     run_to_the_end(&pipeline);
+}
+
+/* Told to end while Redis hangs, for a checkpoint or for customers: it ends in time, and its group knows. */
+static void test_it_ends_in_time_while_redis_hangs(void **state)
+{
+    (void)state;
+    end_while_redis_hangs(49, "workers: 1\nshutdown_timeout: 8s\n");
+    end_while_redis_hangs(50, "workers: 1\nshutdown_timeout: 8s\nmemory: { customers: 500 }\n");
 }
 
 /* Customers are in Redis only, and Redis is away: partitions pause and go on. */
