@@ -2,37 +2,18 @@
 
 #include "core/number.h"
 
-/* ---- names ---- */
-
-/* machine_count where there is none. */
-static uint32_t machine_named(const struct layout *layout, struct slice name)
-{
-    uint32_t machine = 0;
-    while (machine < layout->machine_count && !slice_equal(layout->machines[machine].name, name))
-        machine++;
-    return machine;
-}
-
-static uint32_t state_named(const struct layout_machine *machine, struct slice name)
-{
-    uint32_t state = 0;
-    while (state < machine->state_count && !slice_equal(machine->states[state], name))
-        state++;
-    return state;
-}
-
 /* Where other rules count the same transition; false where they do not know it. */
 static bool find_transition(const struct layout *old, uint32_t machine, uint32_t from, uint32_t to,
                             const struct rules *rules, size_t *index)
 {
     const struct layout *layout = rules_layout(rules);
-    uint32_t found = machine_named(layout, old->machines[machine].name);
-    if (found == layout->machine_count)
+    uint32_t found = layout_find_machine(layout, old->machines[machine].name);
+    if (found == LAYOUT_NONE)
         return false;
     const struct layout_machine *there = &layout->machines[found];
-    uint32_t from_there = state_named(there, old->machines[machine].states[from]);
-    uint32_t to_there = state_named(there, old->machines[machine].states[to]);
-    if (from_there == there->state_count || to_there == there->state_count)
+    uint32_t from_there = layout_find_state(there, old->machines[machine].states[from]);
+    uint32_t to_there = layout_find_state(there, old->machines[machine].states[to]);
+    if (from_there == LAYOUT_NONE || to_there == LAYOUT_NONE)
         return false;
     *index = rules_stats_transition(rules, found, from_there, to_there);
     return true;

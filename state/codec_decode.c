@@ -17,7 +17,10 @@
 #include "state/texts.h"
 #include "state/window.h"
 
-#define GONE UINT32_MAX
+#define GONE LAYOUT_NONE
+
+/* So many timers were kept for their ranks once: of more than CUSTOMER_FIRED_MAX the earliest deadlines go. */
+#define FIRED_READ_MAX 255
 
 /* Times and counts of foreign bytes stay where sums of them can't overflow. */
 #define NUMBER_MAX (INT64_C(1) << 53)
@@ -50,22 +53,6 @@ struct codec {
 
 /* ---- plans */
 
-static uint32_t find_machine(const struct layout *layout, struct slice name)
-{
-    for (uint32_t m = 0; m < layout->machine_count; m++)
-        if (slice_equal(layout->machines[m].name, name))
-            return m;
-    return GONE;
-}
-
-static uint32_t find_state(const struct layout_machine *machine, struct slice name)
-{
-    for (uint32_t s = 0; s < machine->state_count; s++)
-        if (slice_equal(machine->states[s], name))
-            return s;
-    return GONE;
-}
-
 /* Buckets of another width can't be shared out; a count is not a sum. */
 static bool same_type(const struct layout_variable *a, const struct layout_variable *b)
 {
@@ -90,12 +77,12 @@ static void plan_machine(const struct layout *layout, const struct layout_machin
                          struct plan_machine *plan)
 {
     plan->wire = wire;
-    plan->here = find_machine(layout, wire->name);
+    plan->here = layout_find_machine(layout, wire->name);
     plan->states = heap_grow(NULL, (wire->state_count + 1u) * sizeof(*plan->states));
     plan->variables = heap_new((wire->variable_count + 1u) * sizeof(*plan->variables));
     const struct layout_machine *here = plan->here == GONE ? NULL : &layout->machines[plan->here];
     for (uint32_t s = 0; s < wire->state_count; s++)
-        plan->states[s] = here ? find_state(here, wire->states[s]) : GONE;
+        plan->states[s] = here ? layout_find_state(here, wire->states[s]) : GONE;
     for (uint32_t v = 0; v < wire->variable_count; v++) {
         plan->variables[v].wire = &wire->variables[v];
         if (here)
@@ -576,7 +563,7 @@ static bool read_fired(struct reading *reading, const struct plan *plan)
 {
     uint32_t count;
     if (!read_optional(&reading->mp, MP_ARRAY, &count) || count % 3 != 0 ||
-        count > 3 * CUSTOMER_FIRED_MAX)
+        count > 3 * FIRED_READ_MAX)
         return false;
     for (uint32_t i = 0; i < count; i += 3) {
         int64_t machine, deadline_ms, rank_next;

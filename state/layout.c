@@ -27,6 +27,22 @@ static uint32_t words_for(const struct layout_machine *machine)
     return (most + 63) / 64;
 }
 
+uint32_t layout_find_machine(const struct layout *layout, struct slice name)
+{
+    for (uint32_t m = 0; m < layout->machine_count; m++)
+        if (slice_equal(layout->machines[m].name, name))
+            return m;
+    return LAYOUT_NONE;
+}
+
+uint32_t layout_find_state(const struct layout_machine *machine, struct slice name)
+{
+    for (uint32_t s = 0; s < machine->state_count; s++)
+        if (slice_equal(machine->states[s], name))
+            return s;
+    return LAYOUT_NONE;
+}
+
 int64_t layout_find_timer(const struct layout_timers *timers, const struct layout_timer *timer)
 {
     for (uint32_t i = 0; i < timers->count; i++) {

@@ -92,6 +92,11 @@ struct layout {
  */
 void layout_seal(struct layout *layout, struct layout_machine *machines);
 
+#define LAYOUT_NONE UINT32_MAX
+/* By its name; LAYOUT_NONE where there is none. */
+uint32_t layout_find_machine(const struct layout *layout, struct slice name);
+uint32_t layout_find_state(const struct layout_machine *machine, struct slice name);
+
 /* Where the timer stands among these: its bit, or -1. */
 int64_t layout_find_timer(const struct layout_timers *timers, const struct layout_timer *timer);
 #endif

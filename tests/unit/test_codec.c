@@ -13,6 +13,7 @@
 
 #include "core/hash.h"
 #include "core/mp.h"
+#include "core/pack.h"
 #include "state/items.h"
 #include "state/texts.h"
 #include "state/window.h"
@@ -323,6 +324,42 @@ static void test_parts_that_nobody_has_touched_are_not_made_by_reading(void **st
     codec_free(codec);
     customer_free(&rich, customer);
     customer_free(&rich, copy);
+}
+
+/* Records had up to 255 timers once: they are read, and the latest deadlines stay. */
+static void test_more_fired_timers_than_are_kept_are_read(void **state)
+{
+    (void)state;
+    struct codec *codec = codec_new(&rich);
+    struct customer *customer = customer_new(&rich, SLICE("u42"), 1000);
+    struct buf record, many;
+    buf_init(&record);
+    buf_init(&many);
+    struct slice bytes = encode(&rich, customer, &record);
+    struct mp mp = mp_of(bytes);
+    struct mp_token token;
+    for (int i = 0; i < 6; i++) /* the array's head, and the five before `fired` */
+        assert_true(mp_read(&mp, &token));
+    size_t before = (size_t)(mp.pos - bytes.data);
+    assert_true(mp_read(&mp, &token) && token.kind == MP_NIL);
+    buf_add_slice(&many, (struct slice){bytes.data, before});
+    char text[4096], *end = pack_array(text, 3 * 255);
+    for (int i = 0; i < 255; i++) {
+        end = pack_uint(end, 0);
+        end = pack_int(end, 2000 + i);
+        end = pack_uint(end, 7);
+    }
+    buf_add_slice(&many, (struct slice){text, (size_t)(end - text)});
+    buf_add_slice(&many, (struct slice){bytes.data + before + 1, bytes.size - before - 1});
+    struct customer *copy = decode(codec, buf_slice(&many), NULL);
+    assert_int_equal(copy->history->fired_count, CUSTOMER_FIRED_MAX);
+    assert_int_equal(customer_fired_rank(copy, 0, 2254, false), 7);
+    assert_int_equal(customer_fired_rank(copy, 0, 2000, false), 0);
+    customer_free(&rich, customer);
+    customer_free(&rich, copy);
+    buf_fini(&record);
+    buf_fini(&many);
+    codec_free(codec);
 }
 
 static void test_fired_ranks_count_on_after_reading(void **state)
@@ -886,6 +923,7 @@ int main(void)
         cmocka_unit_test(test_records_are_canonical_msgpack),
         cmocka_unit_test(test_the_way_to_a_record_does_not_show_in_its_bytes),
         cmocka_unit_test(test_parts_that_nobody_has_touched_are_not_made_by_reading),
+        cmocka_unit_test(test_more_fired_timers_than_are_kept_are_read),
         cmocka_unit_test(test_fired_ranks_count_on_after_reading),
         cmocka_unit_test(test_an_empty_record_is_small),
         cmocka_unit_test(test_the_documented_record),
