@@ -5,8 +5,8 @@
  * worker's last acknowledged checkpoint. Around a rebalance two workers can hold the same
  * partition; the late one gets ERR_FENCED, and nothing of it lands.
  *
- * Backends: Redis (store_redis.c; DESIGN section 9 has the layout), memory (store_memory.c: a
- * `store_bank` outlives its stores). One store a thread: the worker has one to load, its publisher
+ * Backends: Redis (store_redis.c; DESIGN section 9 has the layout), memory
+ * (store_memory.h: a `store_bank` outlives its stores). One store a thread: the worker has one to load, its publisher
  * one to save.
  *
  * ERR_RETRY everywhere: the server is away, nothing has landed, repeat the same call later (the
@@ -156,32 +156,4 @@ static inline void store_close(struct store *store)
  */
 struct store *store_redis_open(const char *url, const char *prefix, const char *group,
                                struct errinfo *info);
-
-/*
- * Memory. The bank is the server: it outlives the stores and is shared by them under its own lock.
- */
-struct store_bank;
-struct store_bank *store_bank_new(void);
-void store_bank_free(struct store_bank *bank);
-void store_bank_wipe(struct store_bank *bank); /* as FLUSHALL */
-
-/* A backup, and what brings it back: as a failover to a replica that lags, or a restart without the last seconds. */
-void store_bank_back_up(struct store_bank *bank);
-void store_bank_restore(struct store_bank *bank); /* without a backup: nothing */
-
-enum store_bank_failure {
-    STORE_BANK_LOAD_AWAY,  /* ERR_RETRY */
-    STORE_BANK_SAVE_AWAY,  /* ERR_RETRY: nothing lands */
-    STORE_BANK_SAVE_LATER, /* ERR_RETRY, though it has landed: the same call again finds that */
-    STORE_BANK_SAVE_UNSAID, /* ERR_FENCED, though it has landed: the answer is lost, and nobody can be asked */
-    STORE_BANK_SAVE_HALF, /* ERR_FENCED: half of it has landed, and R is gone */
-    STORE_BANK_FAILURES
-};
-/* The next `count` of these calls fail so; store_bank_fail_after(): those behind the next `good`. */
-void store_bank_fail(struct store_bank *bank, enum store_bank_failure how, unsigned count);
-void store_bank_fail_after(struct store_bank *bank, enum store_bank_failure how, unsigned good,
-                           unsigned count);
-
-uint64_t store_bank_records_read(struct store_bank *bank); /* since it is there */
-struct store *store_memory_open(struct store_bank *bank);
 #endif

@@ -1,7 +1,9 @@
 /*
- * The store in memory: what Redis does, for tests, `backtest` and the simulator.
+ * The store in memory: what Redis does.
  * test_store_memory.c and test_store_redis.c make the same promises of both.
  */
+#include "state/store_memory.h"
+
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +12,6 @@
 #include "core/hash.h"
 #include "state/customer.h"
 #include "state/heap.h"
-#include "state/store.h"
 
 #define NOT_IN_HEAP SIZE_MAX
 

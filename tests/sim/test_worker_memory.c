@@ -31,6 +31,7 @@
 #include "engine/metadata.h"
 #include "engine/worker.h"
 #include "producer/sink_memory.h"
+#include "state/store_memory.h"
 
 #define PARTITIONS   3
 #define EVENTS       12000
@@ -1256,6 +1257,23 @@ static void test_a_long_sweep_over_customers_in_redis_goes_through(void **state)
     world_fini(&world);
 }
 
+/* So many have been heard from, `apart_ms` one from another, and are in Redis. */
+static struct worker *run_watchers(struct world *world, int count, int64_t apart_ms)
+{
+    add_watchers(world, count, SHOP_START_MS, apart_ms);
+    struct worker *worker = new_worker(world);
+    run_to_end(world, worker);
+    run_for(world, worker, 60);
+    return worker;
+}
+
+static void end_well(struct world *world, struct worker *worker)
+{
+    let_redis_come_back(world, worker);
+    run_to_end(world, worker);
+    finish(world, worker);
+}
+
 /* A sweep that is broken off between two pages of customers: what it has said goes with what it has done. */
 static void test_a_sweep_that_is_broken_off_loses_no_dead_letter(void **state)
 {
@@ -1264,16 +1282,11 @@ static void test_a_sweep_that_is_broken_off_loses_no_dead_letter(void **state)
         struct world world;
         world_init_with(&world, idle, 23, 1000);
         world.config->max_bytes = 1;
-        add_watchers(&world, WATCHERS, SHOP_START_MS, 60);
-        struct worker *worker = new_worker(&world);
-        run_to_end(&world, worker);
-        run_for(&world, worker, 60);
+        struct worker *worker = run_watchers(&world, WATCHERS, 60);
         add_page(&world, 0, "last", SHOP_START_MS + 36000000);
         store_bank_fail_after(world.bank, STORE_BANK_LOAD_AWAY, good, 3);
         run_for(&world, worker, 300);
-        let_redis_come_back(&world, worker);
-        run_to_end(&world, worker);
-        finish(&world, worker);
+        end_well(&world, worker);
         assert_int_equal(world.oversize_timers, WATCHERS);
         world_fini(&world);
     }
@@ -1286,10 +1299,7 @@ static void test_a_sweep_stops_where_memory_is_full(void **state)
     (void)state;
     world_init_with(&world, idle, 24, 1000);
     world.changes_max = 500;
-    add_watchers(&world, WATCHERS, SHOP_START_MS, 6);
-    struct worker *worker = new_worker(&world);
-    run_to_end(&world, worker);
-    run_for(&world, worker, 60);
+    struct worker *worker = run_watchers(&world, WATCHERS, 6);
     store_bank_fail(world.bank, STORE_BANK_SAVE_AWAY, UINT_MAX);
     add_page(&world, 0, "one", SHOP_START_MS + 1300000);
     run_for(&world, worker, 60);
@@ -1297,9 +1307,7 @@ static void test_a_sweep_stops_where_memory_is_full(void **state)
     run_for(&world, worker, 300);
     assert_in_range(source_log_end(world.log, all_signals), 1,
                     WATCHERS / 8); /* each has changed somebody */
-    let_redis_come_back(&world, worker);
-    run_to_end(&world, worker);
-    finish(&world, worker);
+    end_well(&world, worker);
     check(&world, 24);
     world_fini(&world);
 }
@@ -1311,10 +1319,7 @@ static void test_a_page_of_customers_that_lands_unsaid_is_counted_once(void **st
     for (unsigned good = 0; good < 30; good++) {
         struct world world;
         world_init(&world, 25, 1000000);
-        add_watchers(&world, 10000, SHOP_START_MS, 6);
-        struct worker *worker = new_worker(&world);
-        run_to_end(&world, worker);
-        run_for(&world, worker, 60);
+        struct worker *worker = run_watchers(&world, 10000, 6);
         world.wanted = world.other;
         worker_follow(worker, world.wanted);
         run_for(&world, worker, 60);
@@ -1323,8 +1328,7 @@ static void test_a_page_of_customers_that_lands_unsaid_is_counted_once(void **st
         worker = kill_and_wipe(&world, worker); /* the change is replayed */
         store_bank_fail_after(world.bank, STORE_BANK_SAVE_LATER, good, 1);
         run_for(&world, worker, 600);
-        let_redis_come_back(&world, worker);
-        finish(&world, worker);
+        end_well(&world, worker);
         check_stats(&world, 25);
         world_fini(&world);
     }

@@ -1,5 +1,6 @@
 #include <pthread.h>
 
+#include "state/store_memory.h"
 #include "tests/support/store_contract.h"
 
 static struct store_bank *bank;
