@@ -1,14 +1,15 @@
 #include <stdio.h>
 
-#include "bench/kafka_conf.h"
 #include "cli/cli.h"
 #include "cli/project.h"
 
 static const char help[] =
     "Usage: stagecoach check -c FILE [--dot] [--effective]\n"
     "\n"
-    "Validates the configuration, the schema and all machines. Mistakes are printed as\n"
-    "FILE:LINE:COLUMN: what is wrong, and what would be right - all of them in one run.\n"
+    "Validates the configuration (with kafka.properties), the schema and all machines. Mistakes "
+    "are\n"
+    "printed as FILE:LINE:COLUMN: what is wrong, and what would be right - all of them in one "
+    "run.\n"
     "\n"
     "  -c, --config FILE   the configuration\n"
     "      --dot           prints the machines for Graphviz: `stagecoach check -c FILE --dot | dot "
@@ -31,19 +32,6 @@ static void say_well(const struct project *project)
     printf("\n");
 }
 
-static bool load(struct project *project, const char *path)
-{
-    struct diag diag;
-    diag_init(&diag);
-    project_load(project, path, NULL, &diag);
-    if (project->config)
-        kafka_conf_check(project->config, &diag);
-    diag_print(&diag, stderr);
-    bool well = diag.error_count == 0;
-    diag_fini(&diag);
-    return well;
-}
-
 int cmd_check(int argc, char **argv)
 {
     const char *config = NULL;
@@ -61,7 +49,7 @@ int cmd_check(int argc, char **argv)
         return rc;
     if (!config)
         return cli_wrong(argv[0], "-c FILE is missing");
-    bool well = load(&project, config);
+    bool well = project_load_or_say(&project, config, NULL);
     if (effective && project.config)
         config_print_effective(project.config, stdout);
     if (well && dot)

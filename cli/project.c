@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/kafka_conf.h"
 #include "core/check.h"
 #include "producer/signal.h"
 
@@ -44,7 +45,7 @@ void project_check_routes(const struct config *config, const struct rules *rules
     free(routes);
 }
 
-/* What the configuration names. */
+/* What the configuration names, in files or of librdkafka. */
 static void load_files(struct project *project, const char *schema_name, struct diag *diag)
 {
     const struct config *config = project->config;
@@ -55,6 +56,7 @@ static void load_files(struct project *project, const char *schema_name, struct 
         .forget_after_ms = config->forget_after_ms,
     };
 
+    kafka_conf_check(config, diag);
     if (config->schema_path)
         project->schema = load_schema(config, schema_name, diag);
     if (config->machines.count > 0)

@@ -14,7 +14,7 @@
 #include "producer/sink_kafka.h"
 
 #define BACK_OFF_MAX_MS 5000
-#define GRACE_MS        2000 /* beyond shutdown_timeout, for leaving the group */
+#define GRACE_MS        2000 /* beyond shutdown_timeout, before a worker that hangs is left behind */
 
 struct runner {
     struct engine *engine;

@@ -99,6 +99,11 @@ bool flush_has_room(const struct worker *worker)
     return worker->under_way < PUBLISHER_QUEUE_MAX + publisher_waits(&worker->publisher);
 }
 
+bool flush_is_stuck(const struct worker *worker)
+{
+    return worker->seams.single_threaded && publisher_waits(&worker->publisher) > 0;
+}
+
 bool flush_is_held_up(const struct worker *worker)
 {
     return publisher_waits(&worker->publisher) > 0 && loading_is_over(worker);
@@ -390,8 +395,8 @@ bool flush_drain(struct worker *worker, int64_t timeout_ms)
             flush_epoch(worker, true);
         else if (worker->under_way == 0)
             return !worker->in_doubt;
-        if (worker->seams.single_threaded && publisher_waits(&worker->publisher) > 0)
-            return false; /* for Redis, and the clock stands */
+        if (flush_is_stuck(worker))
+            return false;
     }
     return false;
 }

@@ -261,8 +261,7 @@ static void *run(void *self)
     while (!atomic_load(&publisher->stopping))
         publisher_step(publisher, 100);
     while (publisher_step(publisher, 0))
-        ; /* sent back unsent */
-    discard_waiting(publisher);
+        ; /* sent back unsent, as are those that wait */
     return NULL;
 }
 
@@ -285,10 +284,8 @@ static void send_back(struct publisher *publisher)
 {
     struct epoch *epoch;
     discard_waiting(publisher);
-    while ((epoch = ring_pop(&publisher->todo, 0))) {
-        epoch->outcome = err_set(&epoch->info, ERR_FENCED, "discarded at the end");
-        CHECK(ring_push(&publisher->done, epoch));
-    }
+    while ((epoch = ring_pop(&publisher->todo, 0)))
+        give_back(publisher, epoch, err_set(&epoch->info, ERR_FENCED, "discarded at the end"));
 }
 
 void publisher_stop(struct publisher *publisher)

@@ -13,7 +13,7 @@
 #define LEAVE_MS        2000 /* of shutdown_timeout, at most, for leaving the group */
 #define ROOM_WAIT_MS                                                                               \
     1000 /* for the publisher, before partitions are paused: a pause throws away what is fetched */
-#define SETTLE_WAIT_MS 5000
+#define SETTLE_WAIT_MS 5000 /* one that lasts goes on beside */
 #define DRAIN_MS       120000 /* half the time that a rebalance is given (max.poll.interval.ms, 5 min) */
 
 /* ---- small things that all files of the worker use ---- */
@@ -421,8 +421,7 @@ static bool drain(struct worker *worker, int64_t until_ms)
         if (worker->phase == WORKER_UNASSIGNED ||
             flush_drain(worker, until_ms - worker_now_ms(worker)))
             return true;
-        if (worker_now_ms(worker) >= until_ms ||
-            (worker->seams.single_threaded && publisher_waits(&worker->publisher) > 0))
+        if (worker_now_ms(worker) >= until_ms || flush_is_stuck(worker))
             return false;
     }
     return false;

@@ -70,7 +70,7 @@ enum err worker_run(struct worker *worker, struct errinfo *info);
 enum err worker_step(struct worker *worker, int timeout_ms, struct errinfo *info);
 
 /*
- * After the last step: drains for at most `timeout_ms` and leaves the group. ERR_RETRY: not all was
+ * After the last step: drains and leaves the group, within `timeout_ms`, or what worker_stop() has set. ERR_RETRY: not all was
  * acknowledged in time.
  */
 enum err worker_finish(struct worker *worker, int64_t timeout_ms, struct errinfo *info);
@@ -81,7 +81,7 @@ enum err worker_finish(struct worker *worker, int64_t timeout_ms, struct errinfo
  */
 void worker_follow(struct worker *worker, const struct ruleset *ruleset);
 
-/* Asks worker_run() to end. Any thread, also a signal handler. */
+/* Asks worker_run() to end, within the shutdown_timeout from now on. Any thread, also a signal handler. */
 void worker_stop(struct worker *worker);
 
 /* Its source, for tests that disturb it. */

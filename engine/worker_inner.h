@@ -85,8 +85,8 @@ struct worker {
     bool has_run; /* something has been read since the start */
     bool drained; /* by worker_finish() */
     atomic_bool stopping;
-    _Atomic int64_t
-        end_ms; /* monotonic: till when what is under way may be brought to its end; 0: not told to end */
+    /* Monotonic: till when what is under way may be brought to its end; 0: not told to end. */
+    _Atomic int64_t end_ms;
     uint64_t timers_left; /* by sweeps */
     struct worker_counters counters;
 };
@@ -118,6 +118,8 @@ void batch_process(struct worker *worker, const struct source_batch *batch);
 /* flush.c */
 void flush_collect(struct worker *worker, int timeout_ms); /* epochs that have come back */
 bool flush_has_room(const struct worker *worker);          /* for another epoch under way */
+/* Where the clock stands, Redis is not tried again: nothing more lands. */
+bool flush_is_stuck(const struct worker *worker);
 /* Memory is full of what Redis has to take first, and it is away. */
 bool flush_is_held_up(const struct worker *worker);
 #define FLUSH_HELD_UP "memory is full, and Redis is away"
